@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# For people.  The kernel's build system reads Kbuild; the agent has its own
+# agent/Makefile.  `make help` lists the targets.
+
+SHELL		:= /bin/bash
+SETUP		:= scripts/setup
+
+.PHONY: help setup module agent all check demo model kunit torture fuzz style clean
+
+help:
+	@echo 'make demo    a cluster of three machines in the lab loses a node under load'
+	@echo '             VICTIM=v1|v2 FAULT=cut|pause SABOTAGE=early-ack|no-activity-log|no-marks|no-fence'
+	@echo 'make check   builds everything and passes the tests (SUITES="unit guest …" for some)'
+	@echo 'make all     module for every kernel of the lab, agent, command line'
+	@echo 'make model   the protocol model, every scenario and mutation'
+	@echo 'make kunit   the pure cores as KUnit suites in user-mode Linux'
+	@echo 'make torture SECONDS=n SEED=s   random faults against a running cluster'
+	@echo 'make fuzz SECONDS=n             every parser, n seconds each'
+	@echo 'make style   checkpatch, sparse, shellcheck, spelling'
+
+setup:
+	@$(SETUP) all
+
+module:
+	@scripts/build-module $(if $(SABOTAGE),--sabotage $(SABOTAGE))
+
+agent:
+	@$(MAKE) --no-print-directory -C agent
+
+all: setup module agent
+
+check: setup
+	@selftests/check $(SUITES)
+
+demo: setup
+	@scripts/demo $(if $(VICTIM),--victim $(VICTIM)) $(if $(FAULT),--fault $(FAULT)) \
+		$(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(SEED),--seed $(SEED))
+
+model: setup
+	@selftests/model/run
+
+kunit: setup
+	@scripts/kunit
+
+torture: setup
+	@selftests/torture/run --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup
+	@selftests/fuzz/run $(if $(SECONDS),--seconds $(SECONDS))
+
+style: setup
+	@scripts/style
+
+clean:
+	@rm -rf build
+	@$(MAKE) --no-print-directory -C agent clean

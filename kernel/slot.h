@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The local slot: one copy of a volume on this node, data device and metadata
+ * device.  Used in the same way by the primary for its own copy (req.c,
+ * rebuild.c) and by the replica for what a link brings (replica.c).
+ */
+#ifndef _HOLDFAST_SLOT_H
+#define _HOLDFAST_SLOT_H
+
+#include <linux/bio.h>
+#include <linux/types.h>
+
+#include "conf.h"
+
+struct hf_slot;
+struct hf_volume;
+struct netlink_ext_ack;
+
+enum hf_slot_op {
+	HF_SLOT_READ,
+	HF_SLOT_WRITE,		/* R10: its extents are in the durable log first */
+	HF_SLOT_COPY,		/* reconciliation or rebuild: no log entry, no marks */
+	HF_SLOT_COPY_ZERO,	/* the same, writes zeros (R16) */
+	HF_SLOT_FLUSH,
+};
+
+/**
+ * struct hf_slot_io - one operation on the local slot
+ * @op: what
+ * @fua: WRITE: durable before the end
+ * @missing_mask: WRITE: slots outside the set as the primary knew it (R3b)
+ * @term: WRITE: term of the write (R1); with another term than the slot's it ends with -ESTALE
+ * @seq: WRITE: its sequence number in the term
+ * @offset: first byte in the volume, multiple of 512
+ * @length: bytes, multiple of 512, at most HF_MAX_IO_BYTES
+ * @bvecs: pages of the data; they belong to the I/O until @end (R15)
+ * @nr_bvecs: how many
+ * @bvec_done: bytes of the first bvec to skip
+ * @end: called once, from any context (softirq too), without locks; @error is
+ *	0 or -errno. The memory belongs to the caller again from then on
+ *
+ * Owner: the caller's request embeds it. The slot keeps a reference on itself
+ * from hf_slot_submit() to the return of @end.
+ */
+struct hf_slot_io {
+	enum hf_slot_op		op;
+	bool			fua;
+	u8			missing_mask;
+	u64			term;
+	u64			seq;
+	u64			offset;
+	u32			length;
+	const struct bio_vec	*bvecs;
+	unsigned int		nr_bvecs;
+	unsigned int		bvec_done;
+	void			(*end)(struct hf_slot_io *io, int error);
+
+	/* slot.c alone */
+	struct hf_slot		*slot;
+	struct list_head	wait_entry;	/* waits for log room or a log write */
+	unsigned int		wait_gen;
+	atomic_t		bios_left;
+	int			error;
+	ktime_t			submitted;
+	struct list_head	flight_entry;	/* I/O at the data device, by age */
+};
+
+/* Never sleeps; any context but hard interrupt. */
+void hf_slot_submit(struct hf_slot *slot, struct hf_slot_io *io);
+
+/* Process context, conf_lock of the volume held, may sleep on metadata I/O. */
+int hf_slot_attach(struct hf_volume *vol, u8 slot_nr, u64 incarnation,
+		   const char *data_path, const char *meta_path,
+		   struct netlink_ext_ack *extack);
+int hf_slot_detach(struct hf_volume *vol, bool force, struct netlink_ext_ack *extack);
+
+/*
+ * Persists term, epoch and configuration (R1), marks the ranges above stable
+ * for every slot outside the set, clears the bitmaps of readmitted slots, sets
+ * the bitmap of a new incarnation whole, moves the own log into the own
+ * bitmap when this slot is outside the set (R3b, R10). Returns after all of
+ * it is durable. Process context, conf_lock held.
+ */
+int hf_slot_adopt(struct hf_slot *slot, const struct hf_conf *old_conf,
+		  const struct hf_conf *new_conf);
+
+/* Every write of @term at or below @stable is on every in-sync slot. Any context. */
+void hf_slot_stable(struct hf_slot *slot, u64 term, u64 stable);
+
+struct hf_slot *hf_slot_get(struct hf_slot *slot);
+void hf_slot_put(struct hf_slot *slot);
+u8 hf_slot_nr(const struct hf_slot *slot);
+u64 hf_slot_life(const struct hf_slot *slot);
+bool hf_slot_unclean(const struct hf_slot *slot);
+bool hf_slot_usable(const struct hf_slot *slot);	/* UP, no device error */
+u32 hf_slot_log_entries(const struct hf_slot *slot);
+u32 hf_slot_extent_shift(const struct hf_slot *slot);
+u32 hf_slot_granule_shift(const struct hf_slot *slot);
+
+/* Logged extents that may differ (R7, R9): fills @extents, returns how many. */
+unsigned int hf_slot_logged(struct hf_slot *slot, u32 *extents, unsigned int max);
+
+/* Dirty bits (R3b). Offsets and lengths in bytes. */
+bool hf_slot_next_dirty(struct hf_slot *slot, u8 for_slot, u64 from, u64 *start, u64 *end);
+u64 hf_slot_dirty_bytes(struct hf_slot *slot, u8 for_slot);
+/* Sets bits durably (R9: the other stale slots' bitmaps); process context. */
+int hf_slot_set_dirty(struct hf_slot *slot, u8 for_slot, u64 offset,
+		      const void *bits, unsigned int nr_bits);
+
+/* Backing I/O of any earlier link or primary has ended (R1). */
+unsigned int hf_slot_busy(struct hf_slot *slot);
+/* Process context; -ETIMEDOUT when it does not end in time (R1: left out). */
+int hf_slot_drain(struct hf_slot *slot, unsigned int timeout_ms);
+
+/* R5: record a promise to (node, instance) received now; any context. */
+void hf_slot_promise(struct hf_slot *slot, u32 node, u64 instance);
+/* R5: ms before this slot may help (node, instance) into service. */
+unsigned int hf_slot_promise_left(struct hf_slot *slot, u32 node, u64 instance);
+
+#endif /* _HOLDFAST_SLOT_H */
