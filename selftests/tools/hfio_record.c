@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Self-identifying records, and the client that commits them one by one.
+ */
+#define _GNU_SOURCE
+#include "hfio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RECORD_MAGIC 0x006365726f696668ull	/* "hfiorec" */
+
+uint32_t crc32c(const void *data, size_t bytes)
+{
+	static uint32_t table[256];
+	const uint8_t *p = data;
+	uint32_t crc = ~0u;
+
+	if (!table[1]) {
+		for (uint32_t i = 0; i < 256; i++) {
+			uint32_t c = i;
+
+			for (int bit = 0; bit < 8; bit++)
+				c = c & 1 ? (c >> 1) ^ 0x82f63b78u : c >> 1;
+			table[i] = c;
+		}
+	}
+	while (bytes--)
+		crc = table[(crc ^ *p++) & 0xff] ^ (crc >> 8);
+	return ~crc;
+}
+
+uint64_t random_next(uint64_t *state)
+{
+	/* xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators" */
+	uint64_t x = *state ? *state : 0x9e3779b97f4a7c15ull;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	*state = x;
+	return x * 0x2545f4914f6cdd1dull;
+}
+
+uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void *aligned(size_t bytes)
+{
+	void *memory = NULL;
+
+	if (posix_memalign(&memory, 4096, bytes)) {
+		fprintf(stderr, "hfio: no memory\n");
+		exit(1);
+	}
+	memset(memory, 0, bytes);
+	return memory;
+}
+
+int open_target(const struct options *options, int flags)
+{
+	int fd = open(options->path, flags | (options->device ? O_DIRECT : 0), 0644);
+
+	if (fd < 0) {
+		fprintf(stderr, "hfio: %s cannot be opened: %s\n", options->path, strerror(errno));
+		exit(1);
+	}
+	return fd;
+}
+
+void record_make(struct record *record, uint64_t number, uint64_t version, uint64_t writer)
+{
+	uint64_t state = number * 1000003 + version;
+
+	record->magic = RECORD_MAGIC;
+	record->number = number;
+	record->version = version;
+	record->writer = writer;
+	for (size_t i = 0; i < sizeof(record->fill); i += 8) {
+		uint64_t word = random_next(&state);
+		size_t left = sizeof(record->fill) - i;
+
+		memcpy(record->fill + i, &word, left < 8 ? left : 8);
+	}
+	record->crc = crc32c(record, offsetof(struct record, crc));
+}
+
+bool record_good(const struct record *record, uint64_t number)
+{
+	return record->magic == RECORD_MAGIC && record->number == number &&
+	       record->crc == crc32c(record, offsetof(struct record, crc));
+}
+
+bool record_blank(const struct record *record)
+{
+	const uint8_t *bytes = (const uint8_t *)record;
+
+	for (size_t i = 0; i < RECORD_BYTES; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* How many records are there from 1 on, without a gap or a broken one. */
+static uint64_t records_from_start(int fd, struct record *record, uint64_t limit)
+{
+	uint64_t number = 0;
+
+	while (number < limit) {
+		ssize_t got = pread(fd, record, RECORD_BYTES, (off_t)(number * RECORD_BYTES));
+
+		if (got != (ssize_t)RECORD_BYTES || !record_good(record, number + 1))
+			break;
+		number++;
+	}
+	return number;
+}
+
+int run_append(const struct options *options)
+{
+	int fd = open_target(options, O_RDWR | (options->device ? 0 : O_CREAT));
+	struct record *record = aligned(RECORD_BYTES);
+	uint64_t number = records_from_start(fd, record, UINT64_MAX);
+
+	for (uint64_t done = 0; !options->count || done < options->count; done++) {
+		number++;
+		record_make(record, number, 1, options->seed);
+		if (pwrite(fd, record, RECORD_BYTES, (off_t)((number - 1) * RECORD_BYTES)) !=
+		    (ssize_t)RECORD_BYTES || fdatasync(fd)) {
+			fprintf(stderr, "hfio: record %llu was not committed: %s\n",
+				(unsigned long long)number, strerror(errno));
+			return 1;
+		}
+		printf("%llu\n", (unsigned long long)number);
+		fflush(stdout);
+		if (options->interval_us)
+			usleep(options->interval_us);
+	}
+	free(record);
+	close(fd);
+	return 0;
+}
+
+int run_verify(const struct options *options)
+{
+	int fd = open_target(options, O_RDONLY);
+	struct record *record = aligned(RECORD_BYTES);
+	uint64_t found = records_from_start(fd, record, UINT64_MAX);
+
+	printf("found %llu\n", (unsigned long long)found);
+	free(record);
+	close(fd);
+	if (found < options->acked) {
+		fprintf(stderr, "hfio: record %llu was acknowledged and is missing or broken\n",
+			(unsigned long long)found + 1);
+		return 1;
+	}
+	return 0;
+}
+
+int run_sums(const struct options *options)
+{
+	int fd = open_target(options, O_RDONLY);
+	size_t chunk = 1 << 20;
+	uint8_t *data = aligned(chunk);
+	uint64_t offset = 0;
+
+	while (offset < options->bytes) {
+		uint64_t want = options->bytes - offset < chunk ? options->bytes - offset : chunk;
+		ssize_t got = pread(fd, data, want, (off_t)offset);
+
+		if (got != (ssize_t)want) {
+			fprintf(stderr, "hfio: %s cannot be read at %llu: %s\n", options->path,
+				(unsigned long long)offset, got < 0 ? strerror(errno) : "its end");
+			return 1;
+		}
+		printf("%llu %08x\n", (unsigned long long)offset, crc32c(data, want));
+		offset += want;
+	}
+	free(data);
+	close(fd);
+	return 0;
+}
