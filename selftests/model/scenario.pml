@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where a run starts and what may happen to it. The runner says which
+ * scenario (SC_...) and may change a bound. Node 0 serves at first.
+ */
+#if defined(SC_THREE) || defined(SC_MARKS) || defined(SC_BITMAPS) || defined(SC_RECON)
+#define N 3
+#else
+#define N 2
+#endif
+#ifndef NW
+#define NW 2
+#endif
+#ifndef NF
+#define NF 2
+#endif
+#ifndef TERMS
+#define TERMS 3
+#endif
+#ifndef CRASHES
+#define CRASHES 1
+#endif
+#ifndef LOSSES
+#define LOSSES 1
+#endif
+#ifndef FAILOVERS
+#define FAILOVERS 1
+#endif
+#ifndef DISKS
+#define DISKS 0
+#endif
+#ifndef REBUILDS
+#define REBUILDS 0
+#endif
+#ifndef FUA
+#define FUA 1
+#endif
