@@ -10,6 +10,9 @@
  *	r BLOCK VERSION BEGIN END	read
  *	x BLOCK VERSION BEGIN END	failed: its outcome is not known
  *
+ * A version of -1 is a torn or foreign block.  At its start each thread reads all
+ * blocks that it owns.
+ *
  * A line "i BLOCK VERSION" goes before each write, so that a reader of the
  * history knows what may be there if the machine dies in between.
  *
@@ -44,9 +47,8 @@ static void tell(char what, uint64_t block, uint64_t version, uint64_t begin, ui
 	if (what == 'i')
 		printf("i %llu %llu\n", (unsigned long long)block, (unsigned long long)version);
 	else
-		printf("%c %llu %llu %llu %llu\n", what, (unsigned long long)block,
-		       (unsigned long long)version, (unsigned long long)begin,
-		       (unsigned long long)end);
+		printf("%c %llu %lld %llu %llu\n", what, (unsigned long long)block,
+		       (long long)version, (unsigned long long)begin, (unsigned long long)end);
 	fflush(stdout);
 	pthread_mutex_unlock(&stdout_lock);
 }
@@ -112,11 +114,15 @@ static void *storm_thread(void *data)
 	struct record *record = aligned(RECORD_BYTES);
 	int fd = open_target(options, O_RDWR | O_DSYNC);
 
-	for (uint64_t i = 0; i < owned; i++)
-		if (read_version(fd, record, i * options->threads + self->nr, &self->versions[i])) {
+	for (uint64_t i = 0; i < owned; i++) {
+		uint64_t block = i * options->threads + self->nr, begin = now_ms();
+
+		if (read_version(fd, record, block, &self->versions[i])) {
 			self->failed = 1;
 			goto out;
 		}
+		tell('r', block, self->versions[i], begin, now_ms());
+	}
 	while (now_ms() < end) {
 		uint64_t block = random_next(&state) % owned * options->threads + self->nr;
 		int error = random_next(&state) % 4 ? storm_write(fd, record, self, block) :
