@@ -46,7 +46,8 @@ class Writer:
         self.acked = []             # (number, host's monotonic time)
         self.changed = threading.Condition()
         self.ended = False
-        self.process = subprocess.Popen([LAB, "exec", node, "sh", "-c", command],
+        self.node = node
+        self.process = subprocess.Popen([LAB, "exec", "-t", "0", node, "sh", "-c", command],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, bufsize=1)
         self.thread = threading.Thread(target=self.follow, daemon=True)
@@ -84,8 +85,7 @@ class Writer:
 
     def stop(self):
         """End the client; what it had acknowledged stays."""
-        if not self.ended:
-            self.process.terminate()
+        on(self.node, "killall -q -9 hfio", check=False, timeout=30)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
