@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The replicated log on libraft: start and stop, proposals with their results,
+ * linearizable reads, membership one change at a time, and libraft's transport
+ * over the agents' port.  It knows nothing of what commands mean.
+ *
+ * Commands come back by index: the library drops the result of a command that
+ * nobody here waits for, so results are kept beside the waiting proposal.
+ *
+ * libraft 0.22.1 dereferences NULL when a snapshot of the leader arrives while
+ * a local one is being written; such a message is dropped (the leader sends it
+ * again after the install timeout).
+ */
+#include "log_raft.h"
+
+#include <errno.h>
+#include <raft.h>
+#include <raft/uv.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+struct raft_connect {
+	struct raft_connect *next, **link;	/* lr->connects, until done or cancelled */
+	struct log_raft *lr;
+	struct raft_uv_connect *req;		/* NULL: cancelled */
+};
+
+/* A command or a barrier on its way; freed when its callback has been called. */
+struct proposal {
+	struct proposal *next, **link;		/* lr->proposals */
+	struct log_raft *lr;
+	struct raft_apply apply;
+	struct raft_barrier barrier;
+	uv_timer_t fail_timer;
+	int error;
+	json_t *result;
+	log_raft_done_cb done;
+	void *data;
+};
+
+/* One for the process; loop thread only. */
+struct log_raft {
+	uv_loop_t *loop;
+	struct transport *transport;
+	char *address;
+	unsigned int time_scale_pct;
+	const struct log_raft_ops *ops;
+	void *data;
+
+	struct raft raft;
+	struct raft_io io;
+	struct raft_fsm fsm;
+	struct raft_uv_transport rt;
+	struct raft_tracer tracer;
+	raft_uv_accept_cb accept_cb;
+	raft_uv_transport_close_cb transport_closed_cb;
+	uv_timer_t transport_close_timer;
+	struct raft_connect *connects;
+
+	int (*io_start)(struct raft_io *io, unsigned int msecs, raft_io_tick_cb tick,
+			raft_io_recv_cb recv);
+	raft_io_recv_cb io_recv;
+
+	struct proposal *proposals;
+	struct raft_change change;
+	bool change_pending;
+	uint64_t change_not_before_ms;
+	bool closing;
+	void (*closed)(void *data);
+	void *closed_data;
+};
+
+static struct log_raft *from_io(struct raft_io *io)
+{
+	return (struct log_raft *)((char *)io - offsetof(struct log_raft, io));
+}
+
+static unsigned int scaled(const struct log_raft *lr, unsigned int ms)
+{
+	return ms * lr->time_scale_pct / 100;
+}
+
+/* --------------------------------------------------- libraft's transport */
+
+static int rt_init(struct raft_uv_transport *rt, raft_id id, const char *address)
+{
+	(void)rt;
+	(void)id;
+	(void)address;
+	return 0;
+}
+
+static struct uv_stream_s *rt_stream(struct log_raft *lr, int fd)
+{
+	uv_tcp_t *tcp = raft_malloc(sizeof(*tcp));	/* libraft frees it */
+	int rv;
+
+	if (!tcp) {
+		close(fd);
+		return NULL;
+	}
+	uv_tcp_init(lr->loop, tcp);
+	rv = uv_tcp_open(tcp, fd);
+	if (rv) {
+		close(fd);
+		uv_close((uv_handle_t *)tcp, (uv_close_cb)raft_free);
+		return NULL;
+	}
+	return (struct uv_stream_s *)tcp;
+}
+
+static void rt_accept(void *data, int fd, const struct transport_hello *hello)
+{
+	struct log_raft *lr = data;
+	const char *address = json_string_value(json_object_get(hello->body, "address"));
+	struct sockaddr_storage addr;
+	struct uv_stream_s *stream;
+
+	if (lr->closing || !lr->accept_cb || !address || strlen(address) > 64 ||
+	    !transport_parse_address(address, &addr)) {
+		transport_answer(fd, false, "no raft connection is taken now");
+		close(fd);
+		return;
+	}
+	transport_answer(fd, true, NULL);
+	stream = rt_stream(lr, fd);
+	if (stream)
+		lr->accept_cb(&lr->rt, hello->from, address, stream);
+}
+
+static int rt_listen(struct raft_uv_transport *rt, raft_uv_accept_cb cb)
+{
+	struct log_raft *lr = rt->impl;
+
+	lr->accept_cb = cb;
+	transport_handle(lr->transport, TRANSPORT_RAFT, rt_accept, lr);
+	return 0;
+}
+
+static void rt_connected(void *data, int fd, const char *why)
+{
+	struct raft_connect *c = data;
+	struct log_raft *lr = c->lr;
+	struct uv_stream_s *stream = NULL;
+
+	if (!c->req) {
+		if (fd >= 0)
+			close(fd);
+		free(c);
+		return;
+	}
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	if (fd >= 0)
+		stream = rt_stream(lr, fd);
+	else
+		log_debug("raft: no connection: %s", why);
+	c->req->cb(c->req, stream, stream ? 0 : RAFT_NOCONNECTION);
+	free(c);
+}
+
+static int rt_connect(struct raft_uv_transport *rt, struct raft_uv_connect *req, raft_id id,
+		      const char *address, raft_uv_connect_cb cb)
+{
+	struct log_raft *lr = rt->impl;
+	struct raft_connect *c;
+	const char *colon = strrchr(address, ':');
+	const char *ip = address;
+	size_t ip_len;
+	char host[64];
+
+	if (!colon)
+		return RAFT_NOCONNECTION;
+	ip_len = (size_t)(colon - address);
+	if (*ip == '[') {
+		ip++;
+		ip_len -= 2;
+	}
+	if (ip_len >= sizeof(host))
+		return RAFT_NOCONNECTION;
+	memcpy(host, ip, ip_len);
+	host[ip_len] = '\0';
+
+	c = xcalloc(1, sizeof(*c));
+	req->cb = cb;
+	c->lr = lr;
+	c->req = req;
+	c->link = &lr->connects;
+	c->next = lr->connects;
+	if (c->next)
+		c->next->link = &c->next;
+	lr->connects = c;
+	transport_connect(lr->transport, host, (uint16_t)atoi(colon + 1), TRANSPORT_RAFT,
+			  (uint32_t)id, json_pack("{s:s}", "address", lr->address),
+			  scaled(lr, LOG_RAFT_ELECTION_MS), rt_connected, c);
+	return 0;
+}
+
+static void rt_close_timer_closed(uv_handle_t *handle)
+{
+	struct log_raft *lr = handle->data;
+
+	lr->transport_closed_cb(&lr->rt);
+}
+
+static void rt_close(struct raft_uv_transport *rt, raft_uv_transport_close_cb cb)
+{
+	struct log_raft *lr = rt->impl;
+
+	lr->accept_cb = NULL;
+	lr->transport_closed_cb = cb;
+	while (lr->connects) {
+		struct raft_connect *c = lr->connects;
+		struct raft_uv_connect *req = c->req;
+
+		lr->connects = c->next;
+		if (c->next)
+			c->next->link = &lr->connects;
+		c->req = NULL;
+		req->cb(req, NULL, RAFT_CANCELED);
+	}
+	/* libraft expects its callback from the loop, not from in here. */
+	uv_timer_init(lr->loop, &lr->transport_close_timer);
+	lr->transport_close_timer.data = lr;
+	uv_close((uv_handle_t *)&lr->transport_close_timer, rt_close_timer_closed);
+}
+
+/* ------------------------------------------------- libraft's state machine */
+
+static int sm_apply(struct raft_fsm *fsm, const struct raft_buffer *buf, void **result)
+{
+	struct log_raft *lr = fsm->data;
+	raft_index index = raft_last_applied(&lr->raft) + 1;
+	struct proposal *p;
+	json_t *json;
+
+	*result = NULL;
+	json = lr->ops->apply(lr->data, buf->base, buf->len);
+	for (p = lr->proposals; p; p = p->next) {
+		if (p->apply.index == index && !p->result) {
+			p->result = json;
+			json = NULL;
+			break;
+		}
+	}
+	json_decref(json);
+	lr->ops->kick(lr->data);
+	return 0;
+}
+
+static int sm_snapshot(struct raft_fsm *fsm, struct raft_buffer *bufs[], unsigned int *n_bufs)
+{
+	struct log_raft *lr = fsm->data;
+	char *text = lr->ops->snapshot(lr->data);
+	size_t len = strlen(text);
+	/* libraft stores multiples of eight bytes; blanks may follow JSON text. */
+	size_t padded = (len + 7) / 8 * 8;
+
+	*bufs = raft_malloc(sizeof(**bufs));
+	if (!*bufs) {
+		free(text);
+		return RAFT_NOMEM;
+	}
+	(*bufs)[0].base = raft_malloc(padded);
+	(*bufs)[0].len = padded;
+	if (!(*bufs)[0].base) {
+		raft_free(*bufs);
+		free(text);
+		return RAFT_NOMEM;
+	}
+	memset((*bufs)[0].base, ' ', padded);
+	memcpy((*bufs)[0].base, text, len);
+	free(text);
+	*n_bufs = 1;
+	return 0;
+}
+
+static int sm_restore(struct raft_fsm *fsm, struct raft_buffer *buf)
+{
+	struct log_raft *lr = fsm->data;
+
+	if (lr->ops->restore(lr->data, buf->base, buf->len)) {
+		log_error("raft: the snapshot in the state directory cannot be read");
+		return RAFT_MALFORMED;
+	}
+	raft_free(buf->base);
+	lr->ops->kick(lr->data);
+	return 0;
+}
+
+/* ---------------------------------------------------------- start and stop */
+
+static void io_recv(struct raft_io *io, struct raft_message *msg)
+{
+	struct log_raft *lr = from_io(io);
+
+	if (msg->type == RAFT_INSTALL_SNAPSHOT && lr->raft.legacy.snapshot_taking) {
+		raft_configuration_close(&msg->install_snapshot.conf);
+		raft_free(msg->install_snapshot.data.base);
+		log_info("raft: a snapshot of the leader waits for our own to be written");
+		return;
+	}
+	lr->io_recv(io, msg);
+}
+
+static int io_start(struct raft_io *io, unsigned int msecs, raft_io_tick_cb tick,
+		    raft_io_recv_cb recv)
+{
+	struct log_raft *lr = from_io(io);
+
+	lr->io_recv = recv;
+	return lr->io_start(io, msecs, tick, io_recv);
+}
+
+static void trace_emit(struct raft_tracer *tracer, int type, const void *info)
+{
+	const struct raft_tracer_info *i = info;
+
+	(void)tracer;
+	if (type == RAFT_TRACER_DIAGNOSTIC && i->version >= 1 && i->diagnostic.level <= 3)
+		log_debug("raft: %s", i->diagnostic.message);
+}
+
+static void step_cb(struct raft *raft)
+{
+	struct log_raft *lr = raft->data;
+
+	lr->ops->kick(lr->data);
+}
+
+struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, const char *dir,
+			       uint32_t id, const char *address, unsigned int time_scale_pct,
+			       const struct log_raft_ops *ops, void *data)
+{
+	struct log_raft *lr = xcalloc(1, sizeof(*lr));
+	unsigned int seed;
+	int rv;
+
+	lr->loop = loop;
+	lr->transport = transport;
+	lr->address = xstrdup(address);
+	lr->time_scale_pct = time_scale_pct;
+	lr->ops = ops;
+	lr->data = data;
+	lr->tracer = (struct raft_tracer){ .version = 2, .emit = trace_emit };
+	lr->rt = (struct raft_uv_transport){
+		.version = 1,
+		.impl = lr,
+		.init = rt_init,
+		.listen = rt_listen,
+		.connect = rt_connect,
+		.close = rt_close,
+	};
+	lr->fsm = (struct raft_fsm){
+		.version = 1,
+		.data = lr,
+		.apply = sm_apply,
+		.snapshot = sm_snapshot,
+		.restore = sm_restore,
+	};
+	rv = raft_uv_init(&lr->io, loop, dir, &lr->rt);
+	if (rv) {
+		log_error("raft: the state directory %s is not usable: %s", dir, lr->io.errmsg);
+		goto err;
+	}
+	raft_uv_set_segment_size(&lr->io, LOG_RAFT_SEGMENT_BYTES);
+	raft_uv_set_connect_retry_delay(&lr->io, scaled(lr, LOG_RAFT_ELECTION_MS) / 4);
+	raft_uv_set_tracer(&lr->io, &lr->tracer);
+	rv = raft_init(&lr->raft, &lr->io, &lr->fsm, id, address);
+	if (rv) {
+		log_error("raft: %s", raft_errmsg(&lr->raft));
+		raft_uv_close(&lr->io);
+		goto err;
+	}
+	lr->raft.data = lr;
+	lr->raft.tracer = &lr->tracer;
+	lr->raft.legacy.step_cb = step_cb;
+	lr->io_start = lr->io.start;
+	lr->io.start = io_start;
+	loop_random(&seed, sizeof(seed));
+	raft_seed(&lr->raft, seed);
+	raft_set_pre_vote(&lr->raft, true);
+	raft_set_election_timeout(&lr->raft, scaled(lr, LOG_RAFT_ELECTION_MS));
+	raft_set_heartbeat_timeout(&lr->raft, scaled(lr, LOG_RAFT_ELECTION_MS) / 10);
+	raft_set_install_snapshot_timeout(&lr->raft, scaled(lr, 2000));
+	raft_set_snapshot_trailing(&lr->raft, LOG_RAFT_TRAILING);
+	return lr;
+err:
+	free(lr->address);
+	free(lr);
+	return NULL;
+}
+
+int log_raft_bootstrap(struct log_raft *lr)
+{
+	struct raft_configuration conf;
+	int rv;
+
+	raft_configuration_init(&conf);
+	rv = raft_configuration_add(&conf, lr->raft.id, lr->address, RAFT_VOTER);
+	if (!rv)
+		rv = raft_bootstrap(&lr->raft, &conf);
+	raft_configuration_close(&conf);
+	if (rv)
+		log_error("raft: a new log was not made: %s", raft_strerror(rv));
+	return rv;
+}
+
+int log_raft_start(struct log_raft *lr)
+{
+	int rv = raft_start(&lr->raft);
+
+	if (rv)
+		log_error("raft: does not start: %s", raft_errmsg(&lr->raft));
+	return rv;
+}
+
+static void raft_closed(struct raft *raft)
+{
+	struct log_raft *lr = raft->data;
+
+	raft_uv_close(&lr->io);
+	lr->closed(lr->closed_data);
+	free(lr->address);
+	free(lr);
+}
+
+void log_raft_close(struct log_raft *lr, void (*closed)(void *data), void *data)
+{
+	lr->closing = true;
+	lr->closed = closed;
+	lr->closed_data = data;
+	transport_handle(lr->transport, TRANSPORT_RAFT, NULL, NULL);
+	raft_close(&lr->raft, raft_closed);
+}
+
+/* ------------------------------------------------------------------- state */
+
+static struct raft *raft_of(const struct log_raft *lr)
+{
+	return (struct raft *)&lr->raft;	/* libraft's getters take it without const */
+}
+
+bool log_raft_is_leader(const struct log_raft *lr)
+{
+	return raft_state(raft_of(lr)) == RAFT_LEADER;
+}
+
+uint32_t log_raft_leader(const struct log_raft *lr)
+{
+	const char *address;
+	raft_id id = 0;
+
+	raft_leader(raft_of(lr), &id, &address);
+	return (uint32_t)id;
+}
+
+uint64_t log_raft_term(const struct log_raft *lr)
+{
+	return raft_current_term(&lr->raft);
+}
+
+uint64_t log_raft_applied(const struct log_raft *lr)
+{
+	return raft_last_applied(raft_of(lr));
+}
+
+static const struct raft_server *member(const struct log_raft *lr, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < lr->raft.configuration.n; i++) {
+		if (lr->raft.configuration.servers[i].id == id)
+			return &lr->raft.configuration.servers[i];
+	}
+	return NULL;
+}
+
+const char *log_raft_role(const struct log_raft *lr, uint32_t id)
+{
+	const struct raft_server *server = member(lr, id);
+
+	return server ? raft_role_name(server->role) : NULL;
+}
+
+/* --------------------------------------------------------------- proposals */
+
+static void proposal_closed(uv_handle_t *handle)
+{
+	struct proposal *p = handle->data;
+
+	json_decref(p->result);
+	free(p);
+}
+
+static void proposal_end(struct proposal *p, int error)
+{
+	*p->link = p->next;
+	if (p->next)
+		p->next->link = p->link;
+	p->done(p->data, error, error ? NULL : p->result);
+	uv_close((uv_handle_t *)&p->fail_timer, proposal_closed);
+}
+
+static void proposal_fail_cb(uv_timer_t *timer)
+{
+	struct proposal *p = timer->data;
+
+	proposal_end(p, p->error);
+}
+
+static void proposal_applied(struct raft_apply *req, int status, void *result)
+{
+	(void)result;
+	proposal_end(req->data, status);
+}
+
+static void proposal_barrier_done(struct raft_barrier *req, int status)
+{
+	proposal_end(req->data, status);
+}
+
+static struct proposal *proposal_new(struct log_raft *lr, log_raft_done_cb done, void *data)
+{
+	struct proposal *p = xcalloc(1, sizeof(*p));
+
+	p->lr = lr;
+	p->done = done;
+	p->data = data;
+	p->apply.data = p;
+	p->barrier.data = p;
+	p->fail_timer.data = p;
+	uv_timer_init(lr->loop, &p->fail_timer);
+	p->link = &lr->proposals;
+	p->next = lr->proposals;
+	if (p->next)
+		p->next->link = &p->next;
+	lr->proposals = p;
+	return p;
+}
+
+static void proposal_fail_soon(struct proposal *p, int error)
+{
+	p->error = error;
+	p->apply.index = 0;
+	uv_timer_start(&p->fail_timer, proposal_fail_cb, 0, 0);
+}
+
+void log_raft_propose(struct log_raft *lr, json_t *command, log_raft_done_cb done, void *data)
+{
+	struct proposal *p = proposal_new(lr, done, data);
+	char *text = json_dumps(command, JSON_COMPACT);
+	struct raft_buffer buf;
+	size_t len;
+	int rv;
+
+	if (lr->closing || !log_raft_is_leader(lr)) {
+		free(text);
+		return proposal_fail_soon(p, RAFT_NOTLEADER);
+	}
+	len = text ? strlen(text) : 0;
+	buf.len = (len + 7) / 8 * 8;	/* libraft wants multiples of eight */
+	buf.base = raft_malloc(buf.len);
+	if (!text || !buf.base) {
+		free(text);
+		raft_free(buf.base);
+		return proposal_fail_soon(p, RAFT_NOMEM);
+	}
+	memset(buf.base, ' ', buf.len);
+	memcpy(buf.base, text, len);
+	free(text);
+	rv = raft_apply(&lr->raft, &p->apply, &buf, 1, proposal_applied);
+	if (rv)
+		proposal_fail_soon(p, rv);
+}
+
+void log_raft_barrier(struct log_raft *lr, log_raft_done_cb done, void *data)
+{
+	struct proposal *p = proposal_new(lr, done, data);
+	int rv;
+
+	if (lr->closing || !log_raft_is_leader(lr))
+		return proposal_fail_soon(p, RAFT_NOTLEADER);
+	rv = raft_barrier(&lr->raft, &p->barrier, proposal_barrier_done);
+	if (rv)
+		proposal_fail_soon(p, rv);
+}
+
+/* -------------------------------------------------------------- membership */
+
+static void change_done(struct raft_change *req, int status)
+{
+	struct log_raft *lr = req->data;
+
+	lr->change_pending = false;
+	if (status) {
+		log_info("raft: a change of membership failed, will be tried again: %s",
+			 raft_strerror(status));
+		lr->change_not_before_ms = loop_now_ms() + scaled(lr, 1000);
+	}
+	lr->ops->kick(lr->data);
+}
+
+static void change_began(struct log_raft *lr, int rv)
+{
+	if (!rv) {
+		lr->change_pending = true;
+		return;
+	}
+	log_debug("raft: no change of membership now: %s", raft_strerror(rv));
+	lr->change_not_before_ms = loop_now_ms() + scaled(lr, 500);
+}
+
+static bool is_wanted(const struct log_raft_member *members, size_t nr, raft_id id)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		if (members[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+void log_raft_manage(struct log_raft *lr, const struct log_raft_member *members, size_t nr)
+{
+	const struct raft_configuration *conf = &lr->raft.configuration;
+	size_t i;
+
+	if (lr->closing || lr->change_pending || !log_raft_is_leader(lr) ||
+	    lr->raft.configuration_uncommitted_index ||
+	    loop_now_ms() < lr->change_not_before_ms)
+		return;
+	lr->change.data = lr;
+	for (i = 0; i < nr; i++) {
+		const struct log_raft_member *m = &members[i];
+		const struct raft_server *server = member(lr, m->id);
+		int role = m->voter ? RAFT_VOTER : RAFT_STANDBY;
+
+		if (!server) {
+			log_info("raft: adding node %08x", m->id);
+			return change_began(lr, raft_add(&lr->raft, &lr->change, m->id, m->address,
+							 change_done));
+		}
+		if (server->role != role && m->reachable) {
+			log_info("raft: node %08x becomes %s", m->id, raft_role_name(role));
+			return change_began(lr, raft_assign(&lr->raft, &lr->change, m->id, role,
+							    change_done));
+		}
+	}
+	for (i = 0; i < conf->n; i++) {
+		raft_id id = conf->servers[i].id;
+
+		if (id != lr->raft.id && !is_wanted(members, nr, id)) {
+			log_info("raft: removing node %08x", (uint32_t)id);
+			return change_began(lr, raft_remove(&lr->raft, &lr->change, id,
+							    change_done));
+		}
+	}
+}
