@@ -54,7 +54,7 @@ def try_kvm(kernel_image):
 
 
 def tsc_khz():
-    return int(image.run(image.compiled("tsckhz", "tsckhz.c"), timeout=10))
+    return int(image.run(image.compiled("tsckhz", ["tsckhz.c"]), timeout=10))
 
 
 def choose(kernel_image, wish="auto"):

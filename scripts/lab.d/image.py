@@ -40,9 +40,10 @@ LINKS = {"bin/sh": "dash", "sbin/mkfs.ext4": "mke2fs", "sbin/mkfs.ext3": "mke2fs
 LINKS.update({f"sbin/{n}": "../bin/kmod" for n in (
     "modprobe", "insmod", "rmmod", "depmod", "lsmod", "modinfo")})
 
-PRODUCT = {"agent/holdfastd": "usr/sbin/holdfastd",
-           "agent/holdfast": "usr/bin/holdfast",
-           "agent/holdfast-setup": "usr/sbin/holdfast-setup"}
+# Programs of the product, wherever their build put them.
+PRODUCT = {"holdfastd": "sbin/holdfastd", "holdfast": "bin/holdfast",
+           "holdfast-setup": "sbin/holdfast-setup"}
+PRODUCT_DIRS = ["agent", "agent/build"]
 
 RC = """#!/bin/sh
 # Started at boot when /var/lib/holdfast/autostart exists.
@@ -96,26 +97,30 @@ def kernel_build(series):
 
 # ---- compiled parts -------------------------------------------------------
 
-def compiled(name, source, *flags):
+def compiled(name, sources, *flags):
     """A small C program of the lab, built once per content."""
-    with open(os.path.join(HERE, source), "rb") as f:
-        key = hashlib.sha256(f.read() + repr(flags).encode()).hexdigest()[:16]
-    path = cache_dir("lab", f"{name}-{key}")
+    digest = hashlib.sha256(repr(flags).encode())
+    for source in sources:
+        with open(os.path.join(HERE, source), "rb") as f:
+            digest.update(f.read())
+    path = cache_dir("lab", f"{name}-{digest.hexdigest()[:16]}")
     if not os.path.exists(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         temp = f"{path}.{os.getpid()}"
-        run("gcc", "-O2", "-Wall", "-Wextra", "-o", temp,
-            os.path.join(HERE, source), *flags)
+        run("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", temp,
+            *[os.path.join(HERE, s) for s in sources if s.endswith(".c")], *flags)
         os.rename(temp, path)
     return path
 
 
 def labd():
-    return compiled("labd", "labd.c", "-static")
+    return compiled("labd", ["labd.c", "labd.h"], "-static")
 
 
 def powercut():
-    return compiled("powercut.so", "powercut.c", "-shared", "-fPIC", "-pthread")
+    return compiled("powercut.so",
+                    ["powercut.c", "powercut_cache.c", "powercut_cache.h"],
+                    "-shared", "-fPIC", "-pthread")
 
 
 # ---- files of the host ----------------------------------------------------
@@ -284,13 +289,12 @@ def find_module(series):
 
 def add_product(archive, series, tree):
     root, release = kernel_root(series), kernel_release(series)
-    for source, name in PRODUCT.items():
-        path = os.path.join(os.environ.get("HOLDFAST_BUILD", REPO), source)
-        if not os.path.exists(path):
-            continue
-        archive.file(name, path, 0o755)
-        for lib, real in libraries(path).items():
-            archive.file(lib, real, 0o755)
+    for program, name in PRODUCT.items():
+        paths = [os.path.join(REPO, d, program) for d in PRODUCT_DIRS]
+        for path in [p for p in paths if os.path.isfile(p)][:1]:
+            archive.file(name, path, 0o755)
+            for lib, real in libraries(path).items():
+                archive.file(lib, real, 0o755)
     if "usr/bin/holdfast" in archive.entries:
         archive.symlink("usr/bin/cio", "holdfast")
     module = find_module(series)

@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,43 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FRAME_HEAD	8
-#define FRAME_DATA	16384
-#define STDIN_WINDOW	65536
-#define OUT_HIGH	(512 * 1024)
-#define CHANNELS	128
-#define ARGS		1024
-#define KILL_GRACE_MS	2000
-
-enum frame_type {
-	FT_OPEN = 1,		/* host: payload is the command's words */
-	FT_STDIN = 2,
-	FT_STDIN_EOF = 3,
-	FT_SIGNAL = 4,		/* host: u8 signal number */
-	FT_CREDIT = 5,		/* both: le32 bytes */
-	FT_CLOSE = 6,		/* host: the client is gone, end the command */
-	FT_READY = 16,		/* guest: booted; payload for people */
-	FT_STDOUT = 17,
-	FT_STDERR = 18,
-	FT_EXIT = 19,		/* guest: le32 status as a shell says it */
-};
-
-/* One running command; lives from FT_OPEN until FT_EXIT is queued. */
-struct channel {
-	bool used;
-	bool exited;		/* the process has been reaped */
-	bool closed;		/* the client is gone: drop its output */
-	bool stdin_eof;		/* close fd[0] once stdin_buf is written */
-	uint32_t id;
-	pid_t pid;
-	int status;
-	int fd[3];		/* our ends of stdin, stdout, stderr or -1 */
-	uint32_t credit;	/* bytes that may go out */
-	char *stdin_buf;	/* STDIN_WINDOW bytes */
-	size_t stdin_len;
-	int64_t kill_at_ms;	/* 0 or when SIGKILL is due */
-	int tail[3];		/* once exited: bytes of output still to send */
-};
+#include "labd.h"
 
 static struct channel channels[CHANNELS];
 static int port = -1;
@@ -79,15 +42,9 @@ static size_t out_len, out_cap;
 static char in_buf[FRAME_HEAD + 65536];
 static size_t in_len;
 
-static void die(const char *fmt, ...)
+static void die(const char *what)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	fputs("labd: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
+	fprintf(stderr, "labd: %s: %s\n", what, strerror(errno));
 	sync();
 	reboot(RB_POWER_OFF);
 	_exit(1);
@@ -110,7 +67,7 @@ static void queue_frame(uint32_t id, uint8_t type, const void *data, size_t len)
 		out_cap = (out_len + FRAME_HEAD + len) * 2;
 		out_buf = realloc(out_buf, out_cap);
 		if (!out_buf)
-			die("no memory");
+			die("memory");
 	}
 	memcpy(out_buf + out_len, &le_id, 4);
 	out_buf[out_len + 4] = type;
@@ -182,25 +139,42 @@ static void child_exec(char **argv, int in, int out, int err)
 	_exit(status);
 }
 
-static int make_pipes(int pipes[3][2])
+static void close_channel(struct channel *ch)
 {
-	for (int i = 0; i < 3; i++) {
-		if (pipe2(pipes[i], O_CLOEXEC) < 0) {
-			while (i--) {
-				close(pipes[i][0]);
-				close(pipes[i][1]);
-			}
-			return -1;
-		}
+	for (int i = 0; i < 3; i++)
+		close_fd(&ch->fd[i]);
+	free(ch->stdin_buf);
+	ch->stdin_buf = NULL;
+	ch->used = false;
+}
+
+/* Starts the process with pipes for its streams; 0 or -1. */
+static int start_command(struct channel *ch, char **argv)
+{
+	int far[3] = { -1, -1, -1 }, p[2];
+
+	ch->pid = -1;
+	ch->stdin_buf = malloc(STDIN_WINDOW);
+	for (int i = 0; i < 3; i++)
+		ch->fd[i] = -1;
+	for (int i = 0; i < 3 && !pipe2(p, O_CLOEXEC); i++) {
+		ch->fd[i] = i ? p[0] : p[1];
+		far[i] = i ? p[1] : p[0];
+		fcntl(ch->fd[i], F_SETFL, O_NONBLOCK);
 	}
-	return 0;
+	if (ch->stdin_buf && far[2] >= 0)
+		ch->pid = fork();
+	if (ch->pid == 0)
+		child_exec(argv, far[0], far[1], far[2]);
+	for (int i = 0; i < 3; i++)
+		close_fd(&far[i]);
+	return ch->pid < 0 ? -1 : 0;
 }
 
 static void open_channel(uint32_t id, char *data, size_t len)
 {
-	char *argv[ARGS + 1];
-	int pipes[3][2];
 	struct channel *ch = NULL;
+	char *argv[ARGS + 1];
 	int argc = 0;
 
 	if (!len || data[len - 1] != '\0') {
@@ -213,28 +187,14 @@ static void open_channel(uint32_t id, char *data, size_t len)
 	for (int i = 0; i < CHANNELS && !ch; i++)
 		if (!channels[i].used)
 			ch = &channels[i];
-	if (!ch || make_pipes(pipes) < 0) {
+	if (!ch) {
 		refuse(id, "labd: too many commands at once\n");
 		return;
 	}
 	memset(ch, 0, sizeof(*ch));
-	ch->stdin_buf = malloc(STDIN_WINDOW);
-	ch->pid = ch->stdin_buf ? fork() : -1;
-	if (ch->pid == 0)
-		child_exec(argv, pipes[0][0], pipes[1][1], pipes[2][1]);
-	close(pipes[0][0]);
-	close(pipes[1][1]);
-	close(pipes[2][1]);
-	ch->fd[0] = pipes[0][1];
-	ch->fd[1] = pipes[1][0];
-	ch->fd[2] = pipes[2][0];
-	for (int i = 0; i < 3; i++)
-		fcntl(ch->fd[i], F_SETFL, O_NONBLOCK);
-	if (ch->pid < 0) {
-		for (int i = 0; i < 3; i++)
-			close_fd(&ch->fd[i]);
-		free(ch->stdin_buf);
-		refuse(id, "labd: cannot fork\n");
+	if (start_command(ch, argv) < 0) {
+		close_channel(ch);
+		refuse(id, "labd: no resources for a command\n");
 		return;
 	}
 	ch->id = id;
@@ -314,11 +274,8 @@ static void finish_channel(struct channel *ch)
 		if (!ch->closed && ch->fd[i] >= 0 && ch->tail[i] > 0)
 			return;
 	}
-	for (int i = 0; i < 3; i++)
-		close_fd(&ch->fd[i]);
-	free(ch->stdin_buf);
-	ch->used = false;
 	queue_u32(ch->id, FT_EXIT, ch->status);
+	close_channel(ch);
 }
 
 static void end_command(struct channel *ch)
@@ -501,10 +458,10 @@ int main(int argc, char **argv)
 		die("usage: labd PORT [TEXT]");
 	port = open(argv[1], O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (port < 0)
-		die("%s: %s", argv[1], strerror(errno));
+		die(argv[1]);
 	sfd = watch_signals();
 	if (sfd < 0)
-		die("signalfd: %s", strerror(errno));
+		die("signalfd");
 	queue_frame(0, FT_READY, argc > 2 ? argv[2] : "",
 		    argc > 2 ? strlen(argv[2]) : 0);
 	for (;;) {
@@ -514,7 +471,7 @@ int main(int argc, char **argv)
 		flush_out();
 		nr = fill_pollfds(fds, sfd, &timeout);
 		if (poll(fds, nr, timeout) < 0 && errno != EINTR)
-			die("poll: %s", strerror(errno));
+			die("poll");
 		if (fds[1].revents)
 			read_signals(sfd);
 		if (fds[0].revents & (POLLIN | POLLHUP | POLLERR))

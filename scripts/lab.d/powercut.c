@@ -37,39 +37,12 @@
 
 #include <nbdkit-plugin.h>
 
+#include "powercut_cache.h"
+
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
-#define BLOCK		4096u
-#define SECTOR		512u
-#define BUCKETS		16384u
 #define DISKS		64
 #define DIRECT_ZERO	(1u << 20)	/* zeroes this long are written at once */
-
-enum fault { FAULT_OK, FAULT_ERROR, FAULT_READ, FAULT_WRITE, FAULT_HANG,
-	     FAULT_SLOW };
-
-/* Unflushed content of one block; lives from its write until written back. */
-struct entry {
-	uint64_t nr;
-	uint8_t valid;		/* one bit for each sector held here */
-	struct entry *hash_next;
-	struct entry *older, *newer;
-	unsigned char data[BLOCK];
-};
-
-struct disk {
-	char name[32];
-	uint64_t size;
-	int fd;
-	pthread_mutex_t lock;
-	struct entry *bucket[BUCKETS];	/* lock */
-	struct entry *oldest, *newest;	/* lock */
-	uint64_t entries;		/* lock */
-	uint64_t writes, flushes, fuas, earlies;	/* lock */
-	uint64_t random;		/* lock */
-	enum fault fault;		/* fault_lock */
-	unsigned int slow_ms;		/* fault_lock */
-};
 
 static struct disk disks[DISKS];
 static unsigned int nr_disks;
@@ -80,14 +53,6 @@ static uint64_t cache_bytes = 64 << 20;
 static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t fault_changed = PTHREAD_COND_INITIALIZER;
 
-static uint64_t mix(uint64_t x)
-{
-	x += 0x9e3779b97f4a7c15ull;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
-}
-
 static uint64_t name_hash(const char *s)
 {
 	uint64_t h = 0;
@@ -95,167 +60,6 @@ static uint64_t name_hash(const char *s)
 	while (*s)
 		h = mix(h ^ (unsigned char)*s++);
 	return h;
-}
-
-/* ---- the cache; disk->lock is held in all of these ---- */
-
-static struct entry **slot_of(struct disk *d, uint64_t nr)
-{
-	struct entry **p = &d->bucket[mix(nr) % BUCKETS];
-
-	while (*p && (*p)->nr != nr)
-		p = &(*p)->hash_next;
-	return p;
-}
-
-static void drop_entry(struct disk *d, struct entry *e)
-{
-	*slot_of(d, e->nr) = e->hash_next;
-	if (e->older)
-		e->older->newer = e->newer;
-	else
-		d->oldest = e->newer;
-	if (e->newer)
-		e->newer->older = e->older;
-	else
-		d->newest = e->older;
-	d->entries--;
-	free(e);
-}
-
-static int image_write(struct disk *d, const void *buf, size_t len, uint64_t at)
-{
-	const char *p = buf;
-
-	while (len) {
-		ssize_t n = pwrite(d->fd, p, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			nbdkit_error("%s: write of the image: %m", d->name);
-			return -1;
-		}
-		p += n;
-		at += n;
-		len -= n;
-	}
-	return 0;
-}
-
-/* Writes the sectors of an entry that are in @mask to the image. */
-static int write_back(struct disk *d, const struct entry *e, unsigned int mask)
-{
-	mask &= e->valid;
-	if (mask == 0xff)
-		return image_write(d, e->data, BLOCK, e->nr * BLOCK);
-	for (unsigned int i = 0; i < BLOCK / SECTOR; i++) {
-		if (!(mask & 1u << i))
-			continue;
-		if (image_write(d, e->data + i * SECTOR, SECTOR,
-				e->nr * BLOCK + i * SECTOR) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static struct entry *get_entry(struct disk *d, uint64_t nr)
-{
-	struct entry **p = slot_of(d, nr);
-	struct entry *e = *p;
-
-	if (e) {
-		d->random = mix(d->random);
-		if (d->random % 100 < early_percent) {
-			d->earlies++;
-			if (write_back(d, e, 0xff) < 0)
-				return NULL;
-			e->valid = 0;
-		}
-		return e;
-	}
-	if (d->entries * BLOCK >= cache_bytes) {
-		d->earlies++;
-		if (write_back(d, d->oldest, 0xff) < 0)
-			return NULL;
-		drop_entry(d, d->oldest);
-		p = slot_of(d, nr);
-	}
-	e = malloc(sizeof(*e));
-	if (!e) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	e->nr = nr;
-	e->valid = 0;
-	e->hash_next = NULL;
-	*p = e;
-	e->newer = NULL;
-	e->older = d->newest;
-	if (d->newest)
-		d->newest->newer = e;
-	else
-		d->oldest = e;
-	d->newest = e;
-	d->entries++;
-	return e;
-}
-
-static unsigned int sector_mask(unsigned int from, unsigned int len)
-{
-	return ((1u << len / SECTOR) - 1) << from / SECTOR;
-}
-
-/* @buf NULL means zeroes. */
-static int cache_write(struct disk *d, const char *buf, uint32_t len,
-		       uint64_t at)
-{
-	while (len) {
-		unsigned int from = at % BLOCK;
-		unsigned int part = BLOCK - from < len ? BLOCK - from : len;
-		struct entry *e = get_entry(d, at / BLOCK);
-
-		if (!e)
-			return -1;
-		if (buf) {
-			memcpy(e->data + from, buf, part);
-			buf += part;
-		} else {
-			memset(e->data + from, 0, part);
-		}
-		e->valid |= sector_mask(from, part);
-		at += part;
-		len -= part;
-	}
-	return 0;
-}
-
-/* Forgets what the cache holds of a range: newer content is on the image. */
-static void cache_forget(struct disk *d, uint64_t len, uint64_t at)
-{
-	while (len && d->entries) {
-		unsigned int from = at % BLOCK;
-		unsigned int part = BLOCK - from < len ? BLOCK - from : len;
-		struct entry *e = *slot_of(d, at / BLOCK);
-
-		if (e) {
-			e->valid &= ~sector_mask(from, part);
-			if (!e->valid)
-				drop_entry(d, e);
-		}
-		at += part;
-		len -= part;
-	}
-}
-
-static int cache_flush(struct disk *d)
-{
-	while (d->oldest) {
-		if (write_back(d, d->oldest, 0xff) < 0)
-			return -1;
-		drop_entry(d, d->oldest);
-	}
-	return 0;
 }
 
 /* ---- faults ---- */
@@ -344,13 +148,8 @@ static int pc_pread(void *handle, void *buf, uint32_t len, uint64_t at,
 		else if (!(n < 0 && errno == EINTR))
 			ret = -1;
 	}
-	for (done = 0; done < len && !ret && d->entries; done += SECTOR) {
-		struct entry *e = *slot_of(d, (at + done) / BLOCK);
-		unsigned int from = (at + done) % BLOCK;
-
-		if (e && e->valid & sector_mask(from, SECTOR))
-			memcpy(out + done, e->data + from, SECTOR);
-	}
+	if (!ret)
+		cache_read(d, out, len, at);
 	pthread_mutex_unlock(&d->lock);
 	if (ret)
 		nbdkit_error("%s: read of the image: %m", d->name);
@@ -376,6 +175,8 @@ static int pc_pwrite(void *handle, const void *buf, uint32_t len, uint64_t at,
 		ret = cache_write(d, buf, len, at);
 	}
 	pthread_mutex_unlock(&d->lock);
+	if (ret)
+		nbdkit_error("%s: write: %m", d->name);
 	return ret;
 }
 
@@ -589,7 +390,7 @@ static int pc_config(const char *key, const char *value)
 
 static int pc_get_ready(void)
 {
-	char path[4096];
+	char *path = NULL;
 
 	if (!dir || !nr_disks || cache_bytes < BLOCK) {
 		nbdkit_error("dir=, disk= and a cache of a block are needed");
@@ -598,13 +399,19 @@ static int pc_get_ready(void)
 	for (unsigned int i = 0; i < nr_disks; i++) {
 		struct disk *d = &disks[i];
 
-		snprintf(path, sizeof(path), "%s/%s.img", dir, d->name);
+		d->early_percent = early_percent;
+		d->cache_bytes = cache_bytes;
+		free(path);
+		if (asprintf(&path, "%s/%s.img", dir, d->name) < 0)
+			return -1;
 		d->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (d->fd < 0 || ftruncate(d->fd, d->size) < 0) {
 			nbdkit_error("%s: %m", path);
+			free(path);
 			return -1;
 		}
 	}
+	free(path);
 	return 0;
 }
 
