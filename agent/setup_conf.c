@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * holdfast-setup conf: build a configuration from the module's own and the
+ * options, and have it adopted by compare-and-set on the epoch.  Judges no
+ * step: the module does.
+ */
+#include "setup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "A:B" of two numbers; a third only with @third. */
+static bool parse_pair(const char *text, u64 *first, u64 *second, u64 *third)
+{
+	char copy[128], *a, *b, *c, *save = NULL;
+
+	if (strlen(text) >= sizeof(copy))
+		return false;
+	strcpy(copy, text);
+	a = strtok_r(copy, ":", &save);
+	b = strtok_r(NULL, ":", &save);
+	c = strtok_r(NULL, ":", &save);
+	if (!a || !b || (c && !third) || strtok_r(NULL, ":", &save))
+		return false;
+	if (c && !setup_parse_u64(c, third))
+		return false;
+	return setup_parse_u64(a, first) && setup_parse_u64(b, second);
+}
+
+static int take_copy(struct hf_conf_data *conf, const char *text)
+{
+	u64 node, incarnation, life = 0;
+	unsigned int nr;
+
+	if (text[0] < '0' || text[0] > '9' || text[1] != '=')
+		return setup_usage("--copy takes NR=NODE:INCARNATION[:LIFE], not \"%s\"", text);
+	nr = (unsigned int)(text[0] - '0');
+	if (nr >= HF_MAX_SLOTS)
+		return setup_usage("slot numbers go from 0 to %d", HF_MAX_SLOTS - 1);
+
+	if (!parse_pair(text + 2, &node, &incarnation, &life) || node > UINT32_MAX)
+		return setup_usage("--copy takes NR=NODE:INCARNATION[:LIFE], not \"%s\"", text);
+	conf->slots[nr].node = (u32)node;
+	conf->slots[nr].incarnation = incarnation;
+	conf->slots[nr].cited_life = life;
+	return SETUP_OK;
+}
+
+static int take_in_sync(struct hf_conf_data *conf, const char *text)
+{
+	char copy[64], *word, *save = NULL;
+	u64 nr;
+
+	if (strlen(text) >= sizeof(copy))
+		return setup_usage("--in-sync takes slot numbers");
+	strcpy(copy, text);
+	conf->in_sync_mask = 0;
+	for (word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		if (!setup_parse_u64(word, &nr) || nr >= 8)
+			return setup_usage("--in-sync takes slot numbers, not \"%s\"", word);
+		conf->in_sync_mask |= (u8)(1 << nr);
+	}
+	return SETUP_OK;
+}
+
+static int take_primary(const struct setup *setup, struct hf_conf_data *conf)
+{
+	u64 node, instance;
+
+	if (setup->primary && !strcmp(setup->primary, "none")) {
+		conf->primary_node = 0;
+		conf->primary_instance = 0;
+	} else if (setup->primary) {
+		if (!parse_pair(setup->primary, &node, &instance, NULL) || node > UINT32_MAX)
+			return setup_usage("--primary takes NODE:INSTANCE or none");
+		conf->primary_node = (u32)node;
+		conf->primary_instance = instance;
+	}
+
+	if (setup->activated && !strcmp(setup->activated, "now")) {
+		conf->activated_term = conf->term;
+		conf->activated_instance = conf->primary_instance;
+	} else if (setup->activated &&
+		   !parse_pair(setup->activated, &conf->activated_term,
+			       &conf->activated_instance, NULL)) {
+		return setup_usage("--activated takes TERM:INSTANCE or now");
+	}
+	return SETUP_OK;
+}
+
+static int take_fields(const struct setup *setup, struct hf_conf_data *conf)
+{
+	unsigned int i;
+	int ret = SETUP_OK;
+
+	if (setup->size && !setup_parse_size(setup->size, &conf->size_bytes))
+		return setup_usage("\"%s\" is no size", setup->size);
+	if (setup->given & SETUP_VDISK)
+		conf->vdisk = (u32)setup->vdisk;
+	if (setup->given & SETUP_TERM)
+		conf->term = setup->term;
+	if (setup->given & SETUP_EPOCH)
+		conf->epoch = setup->epoch;
+	if (setup->given & SETUP_POLICIES)
+		conf->policies = (u32)setup->policies;
+	if (setup->given & SETUP_HELD)
+		conf->held_timeout_ms = (u32)setup->held_timeout_ms;
+
+	for (i = 0; i < setup->nr_copies && !ret; i++)
+		ret = take_copy(conf, setup->copies[i]);
+	if (!ret && setup->in_sync)
+		ret = take_in_sync(conf, setup->in_sync);
+	return ret ? ret : take_primary(setup, conf);
+}
+
+static void print_bytes(const struct hf_conf_data *conf)
+{
+	struct hf_wire_conf wire;
+	const u8 *bytes = (const u8 *)&wire;
+	size_t i;
+
+	hf_conf_encode(conf, &wire);
+	for (i = 0; i < sizeof(wire); i++)
+		printf("%02x", bytes[i]);
+	putchar('\n');
+}
+
+int setup_cmd_conf(struct setup *setup)
+{
+	struct hf_nl_call call = { .cmd = HOLDFAST_CMD_VOLUME_SET };
+	const struct hf_nl_volume *volume = NULL;
+	struct hf_nl_volumes volumes = { 0 };
+	int ret;
+
+	call.conf.vdisk = 1;
+	if (!(setup->fresh && setup->dry_run)) {
+		ret = setup_find(setup, &volumes, &volume);
+		if (ret)
+			return ret;
+	}
+	if (volume && volume->has_conf) {
+		call.expected_epoch = volume->conf.epoch;
+		if (!setup->fresh)
+			call.conf = volume->conf;
+	} else if (!setup->fresh) {
+		hf_nl_volumes_free(&volumes);
+		return setup_fail("the module does not know this volume: begin with --new");
+	}
+	hf_nl_volumes_free(&volumes);
+
+	memcpy(call.conf.volume, setup->volume, sizeof(call.conf.volume));
+	call.conf.epoch++;
+	call.node_id = (u32)setup->node_id;
+	if (setup->given & SETUP_EXPECT)
+		call.expected_epoch = setup->expect;
+	ret = take_fields(setup, &call.conf);
+	if (ret)
+		return ret;
+
+	if (setup->dry_run) {
+		print_bytes(&call.conf);
+		return SETUP_OK;
+	}
+	ret = setup_call(setup, &call);
+	if (!ret)
+		printf("epoch %llu\n", (unsigned long long)call.epoch);
+	return ret;
+}
