@@ -78,6 +78,7 @@ struct cmd_backing {
 	char	data_path[FSM_PATH_BYTES];
 	char	meta_path[FSM_PATH_BYTES];
 	u64	size_bytes;
+	bool	rotational;
 };
 
 struct cmd_node {

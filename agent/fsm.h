@@ -46,6 +46,7 @@ struct fsm_backing {
 	char	data_path[FSM_PATH_BYTES];
 	char	meta_path[FSM_PATH_BYTES];
 	u64	size_bytes;		/* that a volume may use */
+	bool	rotational;		/* HDD, else SSD */
 	u8	volume[FSM_UUID_BYTES];	/* whose slot it is, if @used */
 	bool	used;
 };

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Strict reading and plain writing of JSON, for commands, snapshots and
+ * reports.  Not responsible for what the members mean.  Text that comes in was
+ * written by another node or read from a disk: nothing of it is trusted.
+ */
+#include "json_util.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void json_reader_begin(struct json_reader *r, const json_t *object, const char *what, char *why,
+		       size_t why_size)
+{
+	memset(r, 0, sizeof(*r));
+	r->object = object;
+	r->what = what;
+	r->why = why;
+	r->why_size = why_size;
+	if (!json_is_object(object)) {
+		r->failed = true;
+		if (why)
+			snprintf(why, why_size, "%s is not an object", what);
+	}
+}
+
+void json_reader_fail(struct json_reader *r, const char *name, const char *problem)
+{
+	if (r->failed)
+		return;
+	r->failed = true;
+	if (r->why)
+		snprintf(r->why, r->why_size, "%s: member \"%s\" %s", r->what, name, problem);
+}
+
+bool json_reader_has(const struct json_reader *r, const char *name)
+{
+	return !r->failed && json_object_get(r->object, name);
+}
+
+static const json_t *take(struct json_reader *r, const char *name)
+{
+	const json_t *value;
+
+	if (r->failed)
+		return NULL;
+	value = json_object_get(r->object, name);
+	if (!value)
+		json_reader_fail(r, name, "is missing");
+	else
+		r->taken++;
+	return value;
+}
+
+u64 json_take_uint(struct json_reader *r, const char *name, u64 min, u64 max)
+{
+	const json_t *value = take(r, name);
+	json_int_t number;
+
+	if (!value)
+		return 0;
+	number = json_integer_value(value);
+	if (!json_is_integer(value) || number < 0 || (u64)number < min || (u64)number > max) {
+		json_reader_fail(r, name, "is not a number in its range");
+		return 0;
+	}
+	return (u64)number;
+}
+
+s32 json_take_int(struct json_reader *r, const char *name, s32 min, s32 max)
+{
+	const json_t *value = take(r, name);
+	json_int_t number;
+
+	if (!value)
+		return 0;
+	number = json_integer_value(value);
+	if (!json_is_integer(value) || number < min || number > max) {
+		json_reader_fail(r, name, "is not a number in its range");
+		return 0;
+	}
+	return (s32)number;
+}
+
+bool json_take_bool(struct json_reader *r, const char *name)
+{
+	const json_t *value = take(r, name);
+
+	if (!value)
+		return false;
+	if (!json_is_boolean(value))
+		json_reader_fail(r, name, "is not true or false");
+	return json_is_true(value);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+void json_take_bytes(struct json_reader *r, const char *name, u8 *bytes, size_t size)
+{
+	const json_t *value = take(r, name);
+	const char *text;
+	size_t i;
+
+	memset(bytes, 0, size);
+	if (!value)
+		return;
+	text = json_string_value(value);
+	if (!text || json_string_length(value) != 2 * size) {
+		json_reader_fail(r, name, "has not its number of hex digits");
+		return;
+	}
+	for (i = 0; i < size; i++) {
+		int high = hex_digit(text[2 * i]);
+		int low = hex_digit(text[2 * i + 1]);
+
+		if (high < 0 || low < 0) {
+			json_reader_fail(r, name, "is not in lower-case hex digits");
+			memset(bytes, 0, size);
+			return;
+		}
+		bytes[i] = (u8)(high << 4 | low);
+	}
+}
+
+u64 json_take_id(struct json_reader *r, const char *name)
+{
+	u8 bytes[8];
+	u64 value = 0;
+	unsigned int i;
+
+	json_take_bytes(r, name, bytes, sizeof(bytes));
+	for (i = 0; i < sizeof(bytes); i++)
+		value = value << 8 | bytes[i];
+	return value;
+}
+
+void json_take_text(struct json_reader *r, const char *name, char *text, size_t size)
+{
+	const json_t *value = take(r, name);
+	const char *from;
+	size_t length, i;
+
+	text[0] = '\0';
+	if (!value)
+		return;
+	from = json_string_value(value);
+	if (!from) {
+		json_reader_fail(r, name, "is not a string");
+		return;
+	}
+	length = json_string_length(value);
+	if (length >= size) {
+		json_reader_fail(r, name, "is too long");
+		return;
+	}
+	for (i = 0; i < length; i++) {
+		if ((unsigned char)from[i] < ' ' || from[i] == 0x7f) {
+			json_reader_fail(r, name, "has control characters");
+			return;
+		}
+	}
+	memcpy(text, from, length + 1);
+}
+
+unsigned int json_take_enum(struct json_reader *r, const char *name, const char *const *names,
+			    unsigned int count)
+{
+	const json_t *value = take(r, name);
+	const char *text;
+	unsigned int i;
+
+	if (!value)
+		return 0;
+	text = json_string_value(value);
+	for (i = 0; text && i < count; i++) {
+		if (names[i] && !strcmp(text, names[i]))
+			return i;
+	}
+	json_reader_fail(r, name, "is none of its words");
+	return 0;
+}
+
+const json_t *json_take_array(struct json_reader *r, const char *name, size_t max)
+{
+	const json_t *value = take(r, name);
+
+	if (!value)
+		return NULL;
+	if (!json_is_array(value) || json_array_size(value) > max) {
+		json_reader_fail(r, name, "is not an array of its length");
+		return NULL;
+	}
+	return value;
+}
+
+const json_t *json_take_object(struct json_reader *r, const char *name)
+{
+	const json_t *value = take(r, name);
+
+	if (!value)
+		return NULL;
+	if (!json_is_object(value)) {
+		json_reader_fail(r, name, "is not an object");
+		return NULL;
+	}
+	return value;
+}
+
+int json_reader_end(struct json_reader *r)
+{
+	if (!r->failed && json_object_size(r->object) != r->taken) {
+		r->failed = true;
+		if (r->why)
+			snprintf(r->why, r->why_size, "%s has members that are not known",
+				 r->what);
+	}
+	return r->failed ? -EINVAL : 0;
+}
+
+void json_put(json_t **object, const char *name, json_t *value)
+{
+	if (!*object) {
+		json_decref(value);
+		return;
+	}
+	if (!value || json_object_set_new(*object, name, value)) {
+		json_decref(*object);
+		*object = NULL;
+	}
+}
+
+void json_put_uint(json_t **object, const char *name, u64 value)
+{
+	json_put(object, name, json_integer((json_int_t)value));
+}
+
+void json_put_bytes(json_t **object, const char *name, const u8 *bytes, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[129];
+	size_t i;
+
+	if (size > (sizeof(text) - 1) / 2) {
+		json_put(object, name, NULL);
+		return;
+	}
+	for (i = 0; i < size; i++) {
+		text[2 * i] = digits[bytes[i] >> 4];
+		text[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	text[2 * size] = '\0';
+	json_put(object, name, json_string(text));
+}
+
+void json_put_id(json_t **object, const char *name, u64 value)
+{
+	u8 bytes[8];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (u8)(value >> (56 - 8 * i));
+	json_put_bytes(object, name, bytes, sizeof(bytes));
+}
+
+void json_put_text(json_t **object, const char *name, const char *text)
+{
+	json_put(object, name, json_string(text));
+}
+
+void json_put_bool(json_t **object, const char *name, bool value)
+{
+	json_put(object, name, json_boolean(value));
+}
+
+void json_append(json_t **array, json_t *value)
+{
+	if (!*array) {
+		json_decref(value);
+		return;
+	}
+	if (!value || json_array_append_new(*array, value)) {
+		json_decref(*array);
+		*array = NULL;
+	}
+}
