@@ -27,19 +27,23 @@ typedef bool (*links_address_cb)(void *data, uint32_t node, char *ip, uint16_t *
 /* @why: NULL when the module has both sockets, else one sentence. */
 typedef void (*links_done_cb)(void *data, const char *why);
 
-/* Takes over the kinds LINK_CONTROL and LINK_DATA of @transport. NULL: no memory. */
+/* Takes over the kinds LINK_CONTROL and LINK_DATA of @transport. */
 struct links *links_open(uv_loop_t *loop, struct transport *transport, struct module *module,
 			 links_address_cb address, void *data, unsigned int time_scale_pct);
 
-/* Closes what is not handed over yet; nothing is called back after it. */
+/*
+ * Closes what is not handed over yet. Attempts under way still have their
+ * @done; it frees itself after the last one.
+ */
 void links_close(struct links *links);
 
 /*
- * The primary's end: both connections to @node's agent, then LINK_ADD. @done
- * follows exactly once, on the loop, never from inside this function.
+ * The primary's end: both connections to @node's agent, then LINK_ADD. Returns
+ * NULL when it is begun: @done follows exactly once, on the loop, never from
+ * inside this function. Otherwise one sentence, and no @done.
  */
-void links_connect(struct links *links, const uint8_t *volume, uint8_t slot_nr, uint64_t term,
-		   uint32_t node, links_done_cb done, void *data);
+const char *links_connect(struct links *links, const uint8_t *volume, uint8_t slot_nr,
+			  uint64_t term, uint32_t node, links_done_cb done, void *data);
 
 /*
  * The slot's end, for the transport: owns @fd from here on. The body is

@@ -24,7 +24,10 @@ typedef void (*module_done_cb)(void *data, struct hf_nl_call *call);
  */
 struct module *module_open(uv_loop_t *loop, void (*changed)(void *data), void *data);
 
-/* Frees itself once its handles and calls have ended; nothing is called back. */
+/*
+ * Frees itself once its handles and calls have ended. @changed is not called any
+ * more; every call still has its @done, those not begun yet with -ECANCELED.
+ */
 void module_close(struct module *module);
 
 /* Given to the module with each VOLUME_SET; set it before the first one. */
@@ -42,7 +45,7 @@ const char *module_trouble(const struct module *module);
  */
 void module_refresh(struct module *module);
 
-/* Run @call in the thread pool; @done follows exactly once, unless closed first. */
+/* Run @call in the thread pool; @done follows exactly once, never from inside. */
 void module_call(struct module *module, struct hf_nl_call *call, module_done_cb done, void *data);
 
 /* What kernel_slot.attach_error of @volume says from now on; 0: nothing. */

@@ -93,6 +93,7 @@ struct hf_nl_remote {
 	u8	down_reason;		/* enum holdfast_down_reason */
 	u32	flags;			/* enum holdfast_remote_flag */
 	u32	lease_ms;
+	u32	holding_ms;		/* on a slot: of the last beacon of the primary (R3) */
 	u64	link_id;
 	u64	life;
 	u64	rebuild_total_bytes;

@@ -157,6 +157,7 @@ static int parse_remote(struct nlattr *nest, struct hf_nl_volume *volume)
 	remote->down_reason = hf_nl_u8(attrs, HOLDFAST_A_DOWN_REASON);
 	remote->flags = hf_nl_u32(attrs, HOLDFAST_A_REMOTE_FLAGS);
 	remote->lease_ms = hf_nl_u32(attrs, HOLDFAST_A_LEASE_MS);
+	remote->holding_ms = hf_nl_u32(attrs, HOLDFAST_A_HOLDING_MS);
 	remote->link_id = hf_nl_u64(attrs, HOLDFAST_A_LINK_ID);
 	remote->life = hf_nl_u64(attrs, HOLDFAST_A_LIFE);
 	remote->rebuild_total_bytes = hf_nl_u64(attrs, HOLDFAST_A_REBUILD_TOTAL_BYTES);

@@ -32,6 +32,7 @@ int setup_cmd_format(struct setup *setup)
 		.meta_path = setup->argv[1],
 	};
 	char why[BACKING_WHY_MAX];
+	int err;
 
 	if (!setup->size || !setup_parse_size(setup->size, &slot.size_bytes))
 		return setup_usage("format needs --size");
@@ -40,10 +41,12 @@ int setup_cmd_format(struct setup *setup)
 				   HF_MAX_SLOTS);
 
 	memcpy(slot.volume, setup->volume, sizeof(slot.volume));
-	if (backing_format(&slot, !setup->no_zero, (u32)setup->log_entries,
-			   (u32)setup->extent_shift, why, sizeof(why)))
-		return setup_fail("%s", why);
-	return SETUP_OK;
+	err = backing_format(&slot, !setup->no_zero, (u32)setup->log_entries,
+			     (u32)setup->extent_shift, why, sizeof(why));
+	/* loop devices of files are for the formatting alone */
+	backing_release(slot.data_path);
+	backing_release(slot.meta_path);
+	return err ? setup_fail("%s", why) : SETUP_OK;
 }
 
 /* The file is read by position; a short read is an error. */

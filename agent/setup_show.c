@@ -92,7 +92,7 @@ static json_t *remote_json(const struct hf_nl_remote *remote)
 	for (i = 0; i < sizeof(remote_flags) / sizeof(remote_flags[0]); i++)
 		if (remote->flags & remote_flags[i].bit)
 			json_array_append_new(flags, json_string(remote_flags[i].name));
-	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:s, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "link", hf_nl_link_name(remote->link_state),
 			 "down_reason", hf_nl_down_name(remote->down_reason),
 			 "link_id", id(remote->link_id), "life", id(remote->life),
@@ -102,6 +102,7 @@ static json_t *remote_json(const struct hf_nl_remote *remote)
 			 "rebuild_done_bytes", (json_int_t)remote->rebuild_done_bytes,
 			 "out_of_sync_bytes", (json_int_t)remote->out_of_sync_bytes,
 			 "lease_ms", (json_int_t)remote->lease_ms,
+			 "holding_ms", (json_int_t)remote->holding_ms,
 			 "adopted_epoch", (json_int_t)remote->adopted_epoch);
 }
 
