@@ -43,17 +43,30 @@ def size(text):
 
 # ---- up and down ----------------------------------------------------------
 
-def supervisor_pid():
-    """The pid of this lab's supervisor, if it runs."""
+def started(pid):
+    """When a process started, in ticks: with its pid this names it for good."""
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    if fields[0] in "ZX":
+        raise ProcessLookupError(pid)
+    return fields[19]
+
+
+def write_pid(pid):
+    path = os.path.join(paths.run_dir(), "pid")
+    with open(path + ".new", "w") as f:
+        f.write(f"{pid} {started(pid)}")
+    os.rename(path + ".new", path)
+
+
+def keeper():
+    """The process that keeps this lab, if it lives: supervisor or `lab up`."""
     try:
         with open(os.path.join(paths.run_dir(), "pid")) as f:
-            pid = int(f.read())
-        with open(f"/proc/{pid}/environ", "rb") as f:
-            environ = f.read().split(b"\0")
+            pid, since = f.read().split()
+        return int(pid) if started(pid) == since else None
     except (OSError, ValueError):
         return None
-    mark = b"HOLDFAST_LAB_SUPERVISOR=" + paths.lab_id().encode()
-    return pid if mark in environ else None
 
 
 def check_host(args):
@@ -75,18 +88,25 @@ def check_host(args):
 
 def claim():
     """Make the run directory ours, or refuse."""
-    pid = supervisor_pid()
+    pid = keeper()
     if pid:
-        raise LabError(f"lab {paths.lab_id()} is up already (pid {pid})")
-    if os.path.exists(paths.run_dir()) or os.path.exists(paths.disk_dir()):
+        raise LabError(f"lab {paths.lab_id()} is up already (process {pid})")
+    try:
+        age = time.time() - os.stat(paths.run_dir()).st_mtime
+        fresh = age < 5 and not os.path.exists(
+            os.path.join(paths.run_dir(), "pid"))
+    except OSError:
+        fresh = False
+    if not fresh:
         supervise.clean(paths.run_dir(), paths.disk_dir(), paths.netns())
     try:
         os.makedirs(paths.RUN, mode=0o755, exist_ok=True)
         os.mkdir(paths.run_dir(), 0o700)
+        write_pid(os.getpid())
         os.mkdir(paths.disk_dir(), 0o700)
-    except FileExistsError:
+    except FileExistsError as e:
         raise LabError(f"lab {paths.lab_id()} is being started by somebody "
-                       "else") from None
+                       f"else, or {e.filename} is in the way") from None
     except OSError as e:
         raise LabError(f"{e.filename}: {e.strerror}") from None
 
@@ -95,6 +115,8 @@ def command_up(args):
     check_host(args)
     series = args.kernel
     kernel = image.kernel_image(series)
+    for sig in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, lambda n, _: sys.exit(128 + n))
     claim()
     try:
         name, accel_args, append = accel.choose(kernel, args.accel)
@@ -108,14 +130,14 @@ def command_up(args):
             "boot_timeout": args.boot_timeout, "owner": args.owner,
             "autostart": args.autostart, "logs": args.logs and
             os.path.abspath(args.logs),
-            "initrd": os.path.join(paths.run_dir(), "initrd")}
+            "initrd": os.path.join(paths.disk_dir(), "initrd")}
         image.initrd(series, config["initrd"], args.overlay,
                      not args.no_product)
         with open(os.path.join(paths.run_dir(), "config.json"), "w") as f:
             json.dump(config, f, indent=1)
         answer = start_supervisor(args.boot_timeout + 60)
     except BaseException:
-        if not supervisor_pid():
+        if keeper() in (None, os.getpid()):
             supervise.clean(paths.run_dir(), paths.disk_dir(), paths.netns())
         raise
     if not answer.get("ok"):
@@ -130,17 +152,14 @@ def command_up(args):
 def start_supervisor(timeout):
     """Start it in a session of its own and wait for its report."""
     read_fd, write_fd = os.pipe()
-    env = dict(os.environ, HOLDFAST_LAB_SUPERVISOR=paths.lab_id())
     with open(os.path.join(paths.run_dir(), "supervisor.log"), "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-I", os.path.join(paths.HERE, "..", "lab"),
              "supervise", str(write_fd)], stdin=subprocess.DEVNULL, stdout=log,
-            stderr=log, pass_fds=(write_fd,), start_new_session=True, env=env,
-            cwd="/")
+            stderr=log, pass_fds=(write_fd,), start_new_session=True, cwd="/")
     os.close(write_fd)
-    with open(os.path.join(paths.run_dir(), "pid"), "w") as f:
-        f.write(str(process.pid))
     try:
+        write_pid(process.pid)
         end, text = time.monotonic() + timeout, b""
         while True:
             left = max(0, end - time.monotonic())
@@ -163,7 +182,7 @@ def start_supervisor(timeout):
 
 
 def command_down(args):
-    pid = supervisor_pid()
+    pid = keeper()
     if pid:
         fd = os.pidfd_open(pid)
         signal.pidfd_send_signal(fd, signal.SIGTERM)

@@ -15,6 +15,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 from cpio import Cpio
 from paths import HERE, REPO, LabError, cache_dir
@@ -232,7 +233,19 @@ def base(series):
             os.rename(temp, folder)
         except OSError:         # another lab was faster
             shutil.rmtree(temp)
+        forget_old(os.path.dirname(folder))
+    os.utime(folder)
     return os.path.join(folder, "base.cpio"), os.path.join(folder, "tree")
+
+
+def forget_old(folder):
+    """Drop bases of earlier contents, which nobody used for a week."""
+    for old in glob.glob(os.path.join(folder, "base-*")):
+        try:
+            if time.time() - os.stat(old).st_mtime > 7 * 86400:
+                shutil.rmtree(old, ignore_errors=True)
+        except OSError:
+            pass
 
 
 def build_base(series, files, folder):

@@ -47,8 +47,13 @@ class Lab:
         return self.nodes[name]
 
     def follow(self, pid):
-        fd = os.pidfd_open(pid)
         loop = asyncio.get_running_loop()
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self.why_down = f"its owner {pid} is gone already"
+            self.down.set()
+            return
 
         def gone():
             loop.remove_reader(fd)
