@@ -11,6 +11,9 @@
 			  k == 2 && sub[i] != 0 || k == 3 && orph[i] != 0))
 inline crash(i, k) {
 	nf++;
+	reboot(i, k)
+}
+inline reboot(i, k) {
 	if
 	:: k == 0 -> cur[i] = dur[i]
 	:: k == 1
@@ -50,6 +53,16 @@ inline crash(i, k) {
 	mforgot = mforgot | B(i);	/* R5: owes a full grace */
 #endif
 	ghost_loss()
+}
+
+/* R10: a clean stop drains, flushes and makes the bits durable; the log keeps
+ * what is not stable. */
+#define G_RESTART(i)	(nc < CLEANS && !IN(mfail, i) && \
+			 sub[i] == 0 && orph[i] == 0)
+inline restart(i) {
+	nc++;
+	idle(i);
+	reboot(i, 1)
 }
 
 /* A data device fails for good. */

@@ -30,6 +30,7 @@
 	STEP(G_CRASH(i, 1), crash(i, 1))		\
 	STEP(G_CRASH(i, 2), crash(i, 2))		\
 	STEP(G_CRASH(i, 3), crash(i, 3))		\
+	STEP(G_RESTART(i), restart(i))			\
 	STEP(G_DISKFAIL(i), diskfail(i))		\
 	STEP(DIFFER(i, (i + 1) % N) && SETTLED, assert(false))
 

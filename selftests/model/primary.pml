@@ -108,7 +108,7 @@ inline complete(p) {
 #define G_RELEASE(p)	(IN(mdone, p) && (snt[p] & lk[p] & ~ack[p]) == 0)
 
 /* A read from slot i: the own one, or a remote one when diskless (R11). */
-#define G_READ(p, i)	(pst[p] == SERVE && rdp == 0 && IN(aset[p], i) && \
+#define G_READ(p, i)	(READS && pst[p] == SERVE && rdp == 0 && IN(aset[p], i) && \
 			 (p == i && !IN(mfail, i) || \
 			  DISKLESS(p) && IN(lk[p], i) && slink[i] == p + 1))
 inline read(p, i) {
@@ -212,9 +212,14 @@ inline relink(p, i) {
 #else
 #define ALLADOPTED(p)	(ADOPTED(p, 0) && ADOPTED(p, 1) && ADOPTED(p, 2))
 #endif
+#ifdef MUT_STABLE_EARLY
+#define STABLEOK(p)	true
+#else
+#define STABLEOK(p)	ALLADOPTED(p)
+#endif
 #define G_STABLE(p, i)	(pst[p] == SERVE && IN(mls, i) && IN(aset[p], i) && \
 			 (i == p || IN(lk[p], i) && slink[i] == p + 1) && \
-			 wv[p] == 0 && hv[p] == 0 && ALLADOPTED(p))
+			 wv[p] == 0 && hv[p] == 0 && STABLEOK(p))
 inline stable(i) {
 	mls = mls & ~B(i)
 }

@@ -28,6 +28,14 @@ inline commit_adm(i) {
 	:: else
 	fi
 }
+/* The content that the activation settles: all reconciled copies have it. */
+#define ALIVE(i)	(IN(cset, i) && !IN(mfail, i))
+inline shown(i) {
+	if
+	:: ALIVE(i) && (x == 0 || cprim == i) -> x = cur[i]
+	:: else
+	fi
+}
 #define G_COMMIT_ACT		(pact != 0)
 inline commit_act() {
 	cset = pact;
@@ -39,31 +47,53 @@ inline commit_act() {
 	fi;
 	munc = munc & ~(cset & crel);
 	mlost = mlost & ~(cset & crel);
-	ghost_activate(cprim, cur[cprim]);
+	x = 0;
+	shown(0);
+	shown(1);
+#if N > 2
+	shown(2);
+#endif
+	ghost_activate(cprim, x);
 	committed()
 }
+
+/* A primary that lives and has a slot to serve from. */
+#define BUSY		(pst[cprim] == SERVE && ANYUSABLE(cprim))
 
 /* R4, first step. R10: an unclean slot only when all others are known to be
  * unclean too. Naming over a serving primary is a fault of its own (nobody
  * can tell a paused node from a dead one). */
 #ifdef MUT_UNCLEAN_FIRST
 #define PROMOTABLE(p)	true
-#define STILLUNCLEAN(p)	true
 #else
 #define PROMOTABLE(p)	(!IN(munc, p) || SUBSET(cset, munc & ~mfail))
+#endif
 /* R10: judged again when copying begins. */
+#if defined(MUT_UNCLEAN_FIRST) || defined(MUT_UNCLEAN_JUDGED_ONCE)
+#define STILLUNCLEAN(p)	true
+#else
 #define STILLUNCLEAN(p)	(!IN(munc, p) || SUBSET(cset, munc & (lk[p] | B(p))))
 #endif
+/* Slots 1 and 2 start alike where SYMMETRIC says so: the first of them to be
+ * named is 1, without loss of generality. */
+#if N > 2 && SYMMETRIC
+#define ORDERED(p)	(p != 2 || named1)
+#else
+#define ORDERED(p)	true
+#endif
 #define G_NAME(p)	(cterm < TERMS && IN(cset, p) && !IN(mfail, p) && \
-			 PROMOTABLE(p) && \
-			 (pst[cprim] != SERVE || nf < NF && FAILOVERS))
+			 PROMOTABLE(p) && ORDERED(p) && \
+			 (!BUSY || nf < NF && FAILOVERS))
 inline name(p, set) {
 	if
-	:: pst[cprim] == SERVE -> nf++
+	:: BUSY -> nf++
 	:: else
 	fi;
 	cterm++;
 	cprim = p;
+#if N > 2 && SYMMETRIC
+	named1 = named1 || p == 1;
+#endif
 	cset = set;
 	cact = 0;
 	crel = set & ~mfail;
@@ -120,7 +150,6 @@ inline recon(p) {
 		mls = mls | B(p);
 		mlog = mlog | B(p);
 #endif
-		x = 0;
 		send_recon(p, 0);
 		send_recon(p, 1);
 #if N > 2
@@ -132,7 +161,11 @@ inline recon(p) {
 }
 inline send_recon(p, i) {
 	if
-	:: i != p -> send(p, i)
+	:: i != p ->
+		send(p, i);
+#ifdef MUT_RECON_NOT_ABOVE
+		minc = minc | (lk[p] & B(i))
+#endif
 	:: else
 	fi
 }

@@ -14,11 +14,16 @@
 #define G_REBUILD(p, s)	(pst[p] == SERVE && LINKABLE(p, s) && rbs[p] == 0 && \
 			 !IN(aset[p], s) && !DISKLESS(p) && \
 			 !IN(aset[s], s) && REBUILDS)
+#ifdef MUT_NO_OWN_RANGES
+#define OWNRANGES(s)	false
+#else
+#define OWNRANGES(s)	(IN(mls, s) || IN(mlogu, s))
+#endif
 inline rebuild(p, s) {
 	link_up(p, s);
 	rbn[p] = s + 1;
 	if
-	:: IN(bits[p], s) || IN(mls, s) || IN(mlogu, s) || wv[p] != 0 ->
+	:: IN(bits[p], s) || OWNRANGES(s) || wv[p] != 0 ->
 		rbs[p] = S_LINKED
 	:: else -> rbs[p] = S_CLEAN
 	fi
@@ -56,7 +61,12 @@ inline count(p, s) {
 /* Wait for every write sent on this link, flush, ask. */
 #define G_ASK(p, s)	(pst[p] == SERVE && rbs[p] == S_COUNTED && \
 			 rbn[p] == s + 1 && IN(mcur, p) && slink[s] == p + 1 && \
-			 (wv[p] == 0 || IN(ack[p], s)))
+			 (wv[p] == 0 || IN(ack[p], s) || HASTY))
+#ifdef MUT_SENT_NOT_AWAITED
+#define HASTY		true
+#else
+#define HASTY		false
+#endif
 inline ask(p, s) {
 #ifndef MUT_READMIT_UNFLUSHED
 	flush(s);

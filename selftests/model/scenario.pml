@@ -29,6 +29,19 @@
 #ifndef DISKS
 #define DISKS 0
 #endif
+#ifndef READS
+#define READS 1
+#endif
+#ifndef SYMMETRIC
+#ifdef SC_RECON
+#define SYMMETRIC 0
+#else
+#define SYMMETRIC 1
+#endif
+#endif
+#ifndef CLEANS
+#define CLEANS 0
+#endif
 #ifndef REBUILDS
 #define REBUILDS 0
 #endif

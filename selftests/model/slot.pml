@@ -204,20 +204,31 @@ inline primary_adopts(p) {
 #else
 #define ADOPTLK(i)	0
 #endif
+#ifdef MUT_ADOPT_UNMARKED
+#define ADOPTMARKS	false
+#else
+#define ADOPTMARKS	true
+#endif
+/* R6: held writes live on only if this instance was the last activated. */
+#ifdef MUT_RESUME_ALWAYS
+#define LASTACTIVE(i)	true
+#else
+#define LASTACTIVE(i)	(clast == i + 1)
+#endif
 #define G_ADOPT(i)	(!IN(mcur, i))
 inline adopt(i) {
 	if
 	:: trm[i] < cterm ->
 		close_link(i);
 		if
-		:: cprim == i && clast == i + 1 && pst[i] == SERVE &&
+		:: cprim == i && LASTACTIVE(i) && pst[i] == SERVE &&
 		   wv[i] != 0 && !IN(mdone, i) ->
 			x = wv[i];		/* R6: same boot, same disk */
 			y = IN(mfua, i);
 			clear_role(i);
 			hv[i] = x;
 			mfua = mfua | (y << i)
-		:: cprim == i && clast == i + 1 && hv[i] != 0 ->
+		:: cprim == i && LASTACTIVE(i) && hv[i] != 0 ->
 			y = IN(mfua, i);
 			clear_role(i);
 			mfua = mfua | (y << i)
@@ -237,7 +248,7 @@ inline adopt(i) {
 	fi;
 	/* R3b: ranges above stable are marked for every slot outside. */
 	if
-	:: IN(mls, i) && MARKS(i) -> bits[i] = bits[i] | (OUT(cset) & ~(ADOPTLK(i)))
+	:: IN(mls, i) && MARKS(i) && ADOPTMARKS -> bits[i] = bits[i] | (OUT(cset) & ~(ADOPTLK(i)))
 	:: else
 	fi;
 	bits[i] = bits[i] & ~cset;

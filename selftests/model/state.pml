@@ -84,7 +84,11 @@ byte fval;		/* values that may show after all copies lost power */
 byte gterm = 1;		/* highest activated term */
 byte mlost;		/* slots that lost power with unflushed data */
 /* Bounds. */
+#if N > 2 && SYMMETRIC
+bit named1;		/* slot 1 was named before */
+#endif
 byte nw;		/* writes begun */
 byte nf;		/* faults */
+byte nc;		/* clean restarts */
 
 hidden byte x, y;
