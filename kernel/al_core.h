@@ -38,9 +38,9 @@ struct hf_al_entry {
 	u64			bits_gen;	/* bit write that makes its marks durable; 0: are */
 	u8			durable;	/* what the last durable record says: enum in al_core.c */
 	u8			building;	/* what the record under way says */
-	bool			inherited;	/* of an earlier life, not settled */
+	bool			unsettled;	/* of an earlier life, or copied: waits for settle */
 	bool			lost;		/* named unflushed by an earlier life, not settled */
-	bool			busy;		/* counted in nr_busy */
+	u8			counted;	/* in nr_busy, nr_ended: enum in al_core.c */
 };
 
 /**
@@ -51,12 +51,12 @@ struct hf_al_entry {
 struct hf_al {
 	struct hf_al_entry	*entries;
 	u16			*buckets;
-	unsigned int		capacity;
-	unsigned int		nr_buckets;	/* power of two */
+	unsigned int		capacity;	/* entries for writes */
 	struct list_head	lru;
 	struct list_head	free;
 	unsigned int		nr_used;
-	unsigned int		nr_busy;	/* need a flush or durable bits to leave */
+	unsigned int		nr_busy;	/* in flight, or need a flush or durable bits */
+	unsigned int		nr_ended;	/* of those, not in flight */
 	unsigned int		durable_names;	/* in the last durable record */
 	unsigned int		building_names;
 	u64			incarnation;
@@ -75,14 +75,15 @@ struct hf_al {
 	bool			unclean;	/* this life began unclean */
 };
 
-/** hf_al_memory_bytes - memory that hf_al_init() wants for so many entries */
-size_t hf_al_memory_bytes(unsigned int capacity);
+/** hf_al_memory_bytes - memory that hf_al_init() wants */
+size_t hf_al_memory_bytes(void);
 
 /**
  * hf_al_init - an empty log
  * @al: to set up
  * @memory: hf_al_memory_bytes() of it, 8 byte aligned, any content
- * @capacity: log_entries of the superblock, 1 … HF_LOG_MAX_ENTRIES
+ * @capacity: log_entries of the superblock, 1 … HF_LOG_MAX_ENTRIES: what
+ *	writes may use; copies may use what a record can hold
  * @incarnation: of the slot
  */
 void hf_al_init(struct hf_al *al, void *memory, unsigned int capacity, u64 incarnation);
@@ -90,15 +91,15 @@ void hf_al_init(struct hf_al *al, void *memory, unsigned int capacity, u64 incar
 /**
  * hf_al_load - take over what an earlier life left
  * @al: just set up
- * @ring: all blocks of the log as read; NULL: reading failed
- * @nr_blocks: how many
+ * @ring: all blocks of the log as read (a read error is the slot's failure)
+ * @nr_blocks: how many, a power of two
  * @nr_extents: of the volume
  *
- * The valid record with the highest sequence number counts. Without one, with
- * one that names what cannot be, or with @ring NULL, every extent may differ
- * and the life is unclean.
+ * The valid record with the highest sequence number counts. Without one, or
+ * with one that names what cannot be, every extent may differ and the life is
+ * unclean; so it is too when the record says so of an earlier life.
  *
- * Return: 0, or -EUCLEAN when the log was not readable.
+ * Return: 0, or -EUCLEAN when every extent may differ.
  */
 int hf_al_load(struct hf_al *al, const struct hf_disk_log *ring, unsigned int nr_blocks,
 	       u32 nr_extents);
@@ -145,7 +146,19 @@ enum hf_al_answer hf_al_begin_write(struct hf_al *al, u32 first, u32 last, u64 t
 				    bool marks, u64 *sequence);
 
 /**
- * hf_al_end_write - the data device has ended the write, or it was given up
+ * hf_al_begin_copy - before a copy of a reconciliation (R7)
+ * @al: log
+ * @first: first extent
+ * @last: last extent, >= @first
+ * @sequence: as for a write
+ *
+ * The extents count as above stable until hf_al_settle(), which the activation
+ * brings. A copy of a rebuild needs no entry (R10).
+ */
+enum hf_al_answer hf_al_begin_copy(struct hf_al *al, u32 first, u32 last, u64 *sequence);
+
+/**
+ * hf_al_end_write - the data device has ended the write or copy, or it was given up
  * @al: log
  * @first: as at its begin
  * @last: as at its begin
@@ -196,7 +209,8 @@ void hf_al_stable(struct hf_al *al, u64 term, u64 seq);
  *
  * Called when a configuration activated in @term is adopted (R7), after the
  * logged extents of a slot outside the set are durable in its own bitmap, or
- * at readmission. Those entries may leave then once they are flushed.
+ * at readmission. Those entries may leave then once they are flushed, and the
+ * life is no longer unclean: it holds what the set holds.
  */
 void hf_al_settle(struct hf_al *al, u64 term);
 
@@ -246,6 +260,15 @@ bool hf_al_wants_idle_flush(const struct hf_al *al);
 
 /** hf_al_wants_trim - a record with trim would say less than the durable one */
 bool hf_al_wants_trim(const struct hf_al *al);
+
+/**
+ * hf_al_room - entries that new writes can count on
+ *
+ * What earlier lives left stays until it is settled: a slot that is linked
+ * with such entries tells this as the capacity of its log, or is not linked if
+ * it is below hf_meta_min_log_entries().
+ */
+unsigned int hf_al_room(const struct hf_al *al);
 
 /** hf_al_used - entries that may not leave yet */
 unsigned int hf_al_used(const struct hf_al *al);

@@ -7,6 +7,7 @@
 #ifndef _HOLDFAST_LEASE_H
 #define _HOLDFAST_LEASE_H
 
+#include <linux/limits.h>
 #include <linux/types.h>
 
 #include "../uapi/holdfast_wire.h"

@@ -56,6 +56,8 @@ struct hf_meta_layout {
 int hf_meta_layout_init(struct hf_meta_layout *layout, u64 size_bytes, u32 extent_shift,
 			u32 log_entries, u32 granule_shift, const char **why);
 
+/** hf_meta_min_log_entries - entries that the largest write needs */
+u32 hf_meta_min_log_entries(u32 extent_shift);
 /** hf_meta_min_bytes - size that a metadata device must have */
 u64 hf_meta_min_bytes(const struct hf_meta_layout *layout);
 /** hf_meta_nr_extents - extents of the volume */
