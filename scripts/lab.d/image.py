@@ -34,9 +34,10 @@ MODULES = """
 # Real tools where busybox's applet will not do, or has none.
 TOOLS = ["/sbin/mke2fs", "/sbin/e2fsck", "/sbin/dumpe2fs", "/sbin/tune2fs",
          "/sbin/resize2fs", "/sbin/tc", "/sbin/ip", "/sbin/dmsetup",
-         "/sbin/blkid", "/sbin/wipefs", "/bin/kmod", "/bin/dash"]
+         "/sbin/blkid", "/sbin/wipefs", "/bin/kmod", "/bin/dash", "/bin/ss",
+         "/bin/mountpoint", "/bin/lsblk", "/usr/bin/flock", "/usr/bin/pgrep"]
 # dash is the shell: busybox's prefers its own applets to any file in PATH.
-LINKS = {"bin/sh": "dash", "sbin/mkfs.ext4": "mke2fs", "sbin/mkfs.ext3": "mke2fs",
+LINKS = {"bin/sh": "dash", "bin/pkill": "pgrep", "sbin/mkfs.ext4": "mke2fs", "sbin/mkfs.ext3": "mke2fs",
          "sbin/fsck.ext4": "e2fsck"}
 LINKS.update({f"sbin/{n}": "../bin/kmod" for n in (
     "modprobe", "insmod", "rmmod", "depmod", "lsmod", "modinfo")})
