@@ -128,8 +128,8 @@ enum fsm_code fsm_do_wish_refused(struct fsm *fsm, const struct command *cmd,
 		return res->code;
 	if (vol->request_id != w->request_id || vol->wanted_node == w->node || vol->wanted_force)
 		return fsm_refuse(res, FSM_STALE, "the wish for volume %s has changed", vol->name);
-	if (fsm_volume_served_on(vol) != w->node)
-		return fsm_refuse(res, FSM_STALE, "volume %s is not served on node %08x",
+	if (vol->conf.primary_node != w->node)
+		return fsm_refuse(res, FSM_STALE, "node %2$08x is not the primary of volume %1$s",
 				  vol->name, w->node);
 	if (vol->failover_from)
 		fsm_failover_end(fsm, cmd, vol, 0);

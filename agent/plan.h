@@ -57,6 +57,7 @@ struct plan_memory {
 		u8	uuid[FSM_UUID_BYTES];
 		u64	epoch;
 		u64	epoch_since_ms;			/* mono: @epoch seen first */
+		u64	ready_since_ms;			/* mono: could be named since; 0: cannot */
 		u64	lost_since_ms[HF_MAX_SLOTS];	/* mono, 0: is not lost */
 		bool	seen;
 	} *volumes;

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A node's own planner: compares what the state wants of this node with what
+ * its module says, and names the next commands to the module.  Knows nothing
+ * of other nodes but their status; whether a configuration may change is the
+ * leader's business.  A module whose configuration is newer than this copy of
+ * the state (a link raised its epoch, R1) is right.
+ */
+#include <string.h>
+
+#include "plan_internal.h"
+
+enum {
+	RETRY_MS	= 500,	/* a command that was refused */
+	RETRY_LINK_MS	= 300,
+	RETRY_MAKE_MS	= 1000,
+	RETRY_FAILED_MS	= 5000,	/* a slot whose device failed */
+};
+
+/* One volume in one call. */
+struct node_scene {
+	const struct fsm		*fsm;
+	const struct fsm_volume		*vol;
+	const struct kernel_volume	*view;	/* NULL: the module does not know it */
+	const struct plan_input		*in;
+	struct action_list		*out;
+	int				slot_nr;	/* this node's slot */
+};
+
+static struct action *act(const struct node_scene *s, enum action_kind kind, u32 retry_ms)
+{
+	struct action *action = action_list_add(s->out);
+
+	if (!action)
+		return NULL;
+	action->kind = kind;
+	memcpy(action->volume, s->vol->uuid, sizeof(action->volume));
+	action->slot_nr = (u8)s->slot_nr;
+	action->incarnation = s->vol->conf.slots[s->slot_nr].incarnation;
+	action->retry_ms = (u32)plan_scaled(s->in, retry_ms);
+	return action;
+}
+
+static void add_paths(const struct node_scene *s, struct action *action)
+{
+	const struct fsm_backing *pair = fsm_slot_backing(s->fsm, s->vol, s->slot_nr);
+
+	if (!action || !pair)
+		return;
+	memcpy(action->data_path, pair->data_path, sizeof(action->data_path));
+	memcpy(action->meta_path, pair->meta_path, sizeof(action->meta_path));
+}
+
+/* ---------------------------------------------------- creation and deletion */
+
+static void plan_making(const struct node_scene *s)
+{
+	struct action *action;
+
+	if (s->vol->made_mask & 1 << s->slot_nr)
+		return;
+	action = act(s, ACT_SLOT_MAKE, RETRY_MAKE_MS);
+	if (!action)
+		return;
+	action->size_bytes = s->vol->conf.size_bytes;
+	action->vdisk = s->vol->conf.vdisk;
+	add_paths(s, action);
+}
+
+static void plan_deleting(const struct node_scene *s)
+{
+	struct action *action;
+
+	if (!s->view) {
+		if (!(s->vol->retired_mask & 1 << s->slot_nr))
+			add_paths(s, act(s, ACT_SLOT_RETIRE, RETRY_MAKE_MS));
+		return;
+	}
+	if (s->view->disk.state != HOLDFAST_DISK_NONE) {
+		action = act(s, ACT_DISK_DEL, RETRY_MS);
+		if (action) {
+			action->instance = s->view->disk.instance;
+			action->force = true;
+		}
+	}
+	if (s->view->slot.state != HOLDFAST_SLOT_NONE) {
+		action = act(s, ACT_SLOT_DETACH, RETRY_MS);
+		if (action) {
+			action->life = s->view->slot.life;
+			action->force = true;
+		}
+	}
+	action = act(s, ACT_VOLUME_DEL, RETRY_MS);
+	if (action)
+		action->force = true;
+}
+
+/* --------------------------------------------------- configuration and slot */
+
+static void set_conf(const struct node_scene *s)
+{
+	struct action *action = act(s, ACT_VOLUME_SET, RETRY_MS);
+
+	if (!action)
+		return;
+	action->epoch = s->view ? s->view->conf.epoch : 0;
+	action->conf = s->vol->conf;
+}
+
+static void attach_slot(const struct node_scene *s)
+{
+	add_paths(s, act(s, ACT_SLOT_ATTACH, 2 * RETRY_MS));
+}
+
+/* A failed device gets another life once nothing is served from it. */
+static void plan_slot(const struct node_scene *s)
+{
+	u8 disk = s->view->disk.state;
+	struct action *action;
+
+	if (s->view->slot.state == HOLDFAST_SLOT_NONE) {
+		attach_slot(s);
+	} else if (s->view->slot.state == HOLDFAST_SLOT_FAILED &&
+		   disk != HOLDFAST_DISK_ACTIVE && disk != HOLDFAST_DISK_NAMED) {
+		action = act(s, ACT_SLOT_DETACH, RETRY_FAILED_MS);
+		if (action) {
+			action->life = s->view->slot.life;
+			action->force = true;
+		}
+	}
+}
+
+/* --------------------------------------------------------------------- disk */
+
+static bool conf_names_disk(const struct node_scene *s)
+{
+	return s->view->conf.primary_node == s->in->self &&
+	       s->view->conf.primary_instance == s->view->disk.instance;
+}
+
+static void delete_disk(const struct node_scene *s)
+{
+	struct action *action;
+
+	if (s->view->disk.openers && !s->vol->wanted_force)
+		return;
+	action = act(s, ACT_DISK_DEL, RETRY_MS);
+	if (!action)
+		return;
+	action->instance = s->view->disk.instance;
+	action->force = s->vol->wanted_force;
+}
+
+/* The wish goes back to who serves: its disk stayed open. */
+static void refuse_wish(const struct node_scene *s)
+{
+	const struct fsm_node *self = fsm_node_by_id(s->fsm, s->in->self);
+	u64 now = s->in->unix_ms, since = s->vol->wanted_ms;
+	struct action *action;
+
+	/* A wish from the future comes from another clock: no wait then. */
+	if (now >= since && now - since < plan_scaled(s->in, PLAN_OPEN_MS))
+		return;
+	if (!self || self->status != FSM_NODE_NORMAL)
+		return;
+	action = act(s, ACT_PROPOSE, 2 * RETRY_MS);
+	if (!action)
+		return;
+	command_begin(&action->command, CMD_WISH_REFUSED, 0, s->in->unix_ms, s->in->self);
+	memcpy(action->command.wish_refused.volume, s->vol->uuid, FSM_UUID_BYTES);
+	action->command.wish_refused.request_id = s->vol->request_id;
+	action->command.wish_refused.node = s->in->self;
+}
+
+/* R13: this node shall no longer serve. */
+static void plan_leaving(const struct node_scene *s)
+{
+	const struct kernel_disk *disk = &s->view->disk;
+	bool named = conf_names_disk(s);
+	struct action *action;
+
+	if (disk->state == HOLDFAST_DISK_NONE)
+		return;
+	if (!named || disk->state == HOLDFAST_DISK_DEAD) {
+		/* Deposed while it served: it is dead as soon as the module knows. */
+		if (disk->state != HOLDFAST_DISK_ACTIVE)
+			delete_disk(s);
+		return;
+	}
+	if (disk->state == HOLDFAST_DISK_RELEASED)
+		return;
+	if (disk->openers && !s->vol->wanted_force) {
+		refuse_wish(s);
+		return;
+	}
+	if (disk->state == HOLDFAST_DISK_NAMED) {
+		delete_disk(s);
+		return;
+	}
+	action = act(s, ACT_DISK_RELEASE, 2 * RETRY_MS);
+	if (!action)
+		return;
+	action->instance = disk->instance;
+	action->force = s->vol->wanted_force;
+	action->timeout_ms = (u32)plan_scaled(s->in, PLAN_RELEASE_MS);
+}
+
+static void plan_disk(const struct node_scene *s)
+{
+	const struct kernel_disk *disk = &s->view->disk;
+
+	if (s->vol->wanted_node != s->in->self) {
+		plan_leaving(s);
+		return;
+	}
+	if (s->view->slot.state != HOLDFAST_SLOT_UP)
+		return;
+	/* A dead disk keeps its openers; the new one is another instance (R6). */
+	if (disk->state == HOLDFAST_DISK_NONE || disk->state == HOLDFAST_DISK_DEAD)
+		act(s, ACT_DISK_PREPARE, RETRY_MS);
+	else if (disk->state == HOLDFAST_DISK_RELEASED && !conf_names_disk(s))
+		delete_disk(s);
+}
+
+/* -------------------------------------------------------- links and rebuilds */
+
+static bool should_link(const struct node_scene *s, int slot)
+{
+	const struct hf_conf_data *conf = &s->view->conf;
+	const struct fsm_node *node = fsm_node_by_id(s->fsm, conf->slots[slot].node);
+
+	if (!node || slot == s->slot_nr)
+		return false;
+	if (!hf_conf_activated(conf))
+		return conf->in_sync_mask & 1 << slot && conf->slots[slot].cited_life;
+	/* R3: a slot of the set may be linked again at any time. */
+	return conf->in_sync_mask & 1 << slot || node->status == FSM_NODE_NORMAL;
+}
+
+static void connect_slot(const struct node_scene *s, int slot)
+{
+	struct action *action = act(s, ACT_LINK_CONNECT, RETRY_LINK_MS);
+
+	if (!action)
+		return;
+	action->slot_nr = (u8)slot;
+	action->node = s->view->conf.slots[slot].node;
+	action->term = s->view->conf.term;
+}
+
+static bool should_rebuild(const struct node_scene *s, const struct kernel_remote *remote)
+{
+	return s->view->disk.state == HOLDFAST_DISK_ACTIVE &&
+	       hf_conf_activated(&s->view->conf) &&
+	       hf_conf_missing_mask(&s->view->conf) & 1 << remote->slot_nr &&
+	       remote->link_state == HOLDFAST_LINK_READY &&
+	       !(remote->flags & HOLDFAST_REMOTE_COUNTED) &&
+	       (remote->rebuild_state == HOLDFAST_REBUILD_NONE ||
+		remote->rebuild_state == HOLDFAST_REBUILD_FAILED);
+}
+
+static void plan_links(const struct node_scene *s)
+{
+	u8 disk = s->view->disk.state;
+	struct action *action;
+	int slot;
+
+	if (!conf_names_disk(s) || s->view->slot.state != HOLDFAST_SLOT_UP ||
+	    (disk != HOLDFAST_DISK_NAMED && disk != HOLDFAST_DISK_ACTIVE))
+		return;
+	for (slot = 0; slot < HF_MAX_SLOTS; slot++) {
+		const struct kernel_remote *remote = kernel_volume_remote(s->view, (u8)slot);
+
+		if (!should_link(s, slot))
+			continue;
+		if (!remote || remote->link_state == HOLDFAST_LINK_NONE ||
+		    remote->link_state == HOLDFAST_LINK_DOWN) {
+			connect_slot(s, slot);
+		} else if (should_rebuild(s, remote)) {
+			action = act(s, ACT_REBUILD_START, RETRY_MS);
+			if (action)
+				action->slot_nr = (u8)slot;
+		}
+	}
+}
+
+static void plan_ready(const struct node_scene *s)
+{
+	if (!s->view || s->view->conf.epoch < s->vol->conf.epoch)
+		set_conf(s);
+	if (!s->view) {
+		attach_slot(s);
+		return;
+	}
+	plan_slot(s);
+	plan_disk(s);
+	plan_links(s);
+}
+
+void plan_node(const struct fsm *fsm, const struct kernel_view *view,
+	       const struct plan_input *in, struct action_list *out)
+{
+	unsigned int i;
+
+	for (i = 0; i < fsm->nr_volumes; i++) {
+		const struct fsm_volume *vol = &fsm->volumes[i];
+		struct node_scene s = {
+			.fsm = fsm, .vol = vol, .in = in, .out = out,
+			.view = kernel_view_find(view, vol->uuid),
+			.slot_nr = hf_conf_slot_of(&vol->conf, in->self),
+		};
+
+		if (s.slot_nr < 0)
+			continue;
+		if (vol->state == FSM_VOLUME_CREATING)
+			plan_making(&s);
+		else if (vol->state == FSM_VOLUME_DELETING)
+			plan_deleting(&s);
+		else if (view->loaded)
+			plan_ready(&s);
+	}
+}

@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The leader's planner for one volume: where it is served (failover, R10's
+ * choice), the two steps of a promotion (R4), and the set while it is served
+ * (R3, R9).  At most one command a call and volume: each next one is planned
+ * from what that one made of the state.
+ *
+ * Every decision here may rest on facts that are old: a step that rests on
+ * them wrongly is refused by the compare-and-set, by fsm_conf.c, or by a module
+ * whose slot has another life.
+ */
+#include <string.h>
+
+#include "plan_internal.h"
+
+/* A slot as its own node's fresh report shows it. */
+struct slot_facts {
+	const struct kernel_volume	*view;	/* NULL: nothing is known */
+	bool				up;	/* attached, usable, of the right incarnation */
+	bool				failed;	/* its device or module cannot serve */
+	bool				unclean;
+	u64				life;
+};
+
+/* One volume in one call. */
+struct scene {
+	struct planner			*p;
+	const struct fsm_volume		*vol;
+	const struct hf_conf_data	*conf;
+	struct plan_volume_memory	*memory;
+	struct slot_facts		slots[HF_MAX_SLOTS];
+	int				wanted_slot;	/* slot on the wanted node, -1 */
+};
+
+static bool in_sync(const struct scene *s, int slot)
+{
+	return slot >= 0 && s->conf->in_sync_mask & 1 << slot;
+}
+
+static u64 waited_ms(const struct scene *s, u64 since_ms)
+{
+	return since_ms && s->p->in->mono_ms > since_ms ? s->p->in->mono_ms - since_ms : 0;
+}
+
+static u64 scaled(const struct scene *s, u64 ms)
+{
+	return plan_scaled(s->p->in, ms);
+}
+
+static void look(struct scene *s, int slot)
+{
+	const struct hf_conf_slot *conf = &s->conf->slots[slot];
+	const struct node_report *report = conf->node ? plan_report(s->p, conf->node) : NULL;
+	struct slot_facts *f = &s->slots[slot];
+
+	if (!report)
+		return;
+	if (!report->view.loaded) {
+		f->failed = true;
+		return;
+	}
+	f->view = kernel_view_find(&report->view, s->vol->uuid);
+	if (!f->view)
+		return;
+	f->failed = f->view->slot.state == HOLDFAST_SLOT_FAILED ||
+		    (f->view->slot.state == HOLDFAST_SLOT_NONE && f->view->slot.attach_error);
+	f->up = f->view->slot.state == HOLDFAST_SLOT_UP &&
+		f->view->slot.incarnation == conf->incarnation;
+	f->life = f->view->slot.life;
+	f->unclean = f->view->slot.unclean;
+}
+
+/* What the module of slot's node says of its disk; NULL: nothing is known. */
+static const struct kernel_disk *disk_on(const struct scene *s, int slot)
+{
+	return slot >= 0 && s->slots[slot].view ? &s->slots[slot].view->disk : NULL;
+}
+
+/* The named instance exists there and may go on. */
+static bool instance_lives(const struct scene *s, int slot)
+{
+	const struct kernel_disk *disk = disk_on(s, slot);
+
+	return disk && disk->instance == s->conf->primary_instance &&
+	       (disk->state == HOLDFAST_DISK_PREPARED || disk->state == HOLDFAST_DISK_NAMED ||
+		disk->state == HOLDFAST_DISK_ACTIVE);
+}
+
+/*
+ * The old primary will complete nothing more of its own: released (R13), gone,
+ * dead, or on a node that is down, where the leases see to it (R5).
+ */
+static bool old_primary_done(const struct scene *s)
+{
+	u32 node = s->conf->primary_node;
+	int slot = hf_conf_slot_of(s->conf, node);
+
+	if (!node || !plan_node_normal(s->p, node))
+		return true;
+	if (slot >= 0 && s->slots[slot].failed)
+		return true;
+	if (slot < 0 || !plan_report(s->p, node))
+		return false;
+	return !instance_lives(s, slot);
+}
+
+static struct cmd_conf *conf_command(const struct scene *s, enum conf_step step)
+{
+	struct command *cmd = plan_command(s->p, CMD_CONF);
+	int i;
+
+	if (!cmd)
+		return NULL;
+	cmd->conf.step = step;
+	cmd->conf.expected_epoch = s->conf->epoch;
+	cmd->conf.conf = *s->conf;
+	cmd->conf.conf.epoch++;
+	for (i = 0; i < HF_MAX_SLOTS; i++)
+		cmd->conf.conf.slots[i].cited_life = 0;
+	return &cmd->conf;
+}
+
+static void propose_release(const struct scene *s)
+{
+	struct cmd_conf *c = conf_command(s, STEP_RELEASE);
+
+	if (!c)
+		return;
+	c->conf.term++;
+	c->conf.primary_node = 0;
+	c->conf.primary_instance = 0;
+}
+
+/* ---------------------------------------------------------------- failover */
+
+static bool all_known_unclean(const struct scene *s)
+{
+	int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (in_sync(s, i) && !(s->slots[i].up && s->slots[i].unclean))
+			return false;
+	}
+	return true;
+}
+
+/* R10: a clean slot at any time, an unclean one when all are known to be so. */
+static bool promotable(const struct scene *s, int slot)
+{
+	if (!in_sync(s, slot) || !s->slots[slot].up ||
+	    !plan_node_normal(s->p, s->conf->slots[slot].node))
+		return false;
+	return !s->slots[slot].unclean || all_known_unclean(s);
+}
+
+/* The slot that is served from now, if any, else the first that may be promoted. */
+static int best_slot(const struct scene *s)
+{
+	int serving = hf_conf_slot_of(s->conf, s->conf->primary_node);
+	int i;
+
+	if (serving != s->wanted_slot && promotable(s, serving) &&
+	    instance_lives(s, serving) && hf_conf_activated(s->conf))
+		return serving;
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (i != s->wanted_slot && promotable(s, i))
+			return i;
+	}
+	return -1;
+}
+
+static bool serves(const struct scene *s)
+{
+	return s->conf->primary_node == s->vol->wanted_node && hf_conf_activated(s->conf) &&
+	       instance_lives(s, s->wanted_slot);
+}
+
+/* The wanted node cannot serve, now or before somebody mends it. */
+static bool wanted_unfit(const struct scene *s)
+{
+	int slot = s->wanted_slot;
+
+	if (!plan_node_normal(s->p, s->vol->wanted_node) || !in_sync(s, slot))
+		return true;
+	if (s->slots[slot].failed)
+		return true;
+	/* R10: its life may have lost what it acknowledged; a clean slot goes first. */
+	return s->slots[slot].up && s->slots[slot].unclean && !serves(s) &&
+	       !all_known_unclean(s);
+}
+
+static bool plan_failover(const struct scene *s)
+{
+	struct command *cmd;
+	int to;
+
+	if (s->vol->attach_mode != FSM_ATTACH_AUTO || !wanted_unfit(s))
+		return false;
+	to = best_slot(s);
+	if (to < 0)
+		return false;
+	cmd = plan_command(s->p, CMD_FAILOVER);
+	if (!cmd)
+		return true;
+	memcpy(cmd->failover.volume, s->vol->uuid, FSM_UUID_BYTES);
+	cmd->failover.from = s->vol->wanted_node;
+	cmd->failover.to = s->conf->slots[to].node;
+	return true;
+}
+
+/* --------------------------------------------------------------- promotion */
+
+/* An in-sync slot that a moment's patience may bring into the promotion. */
+static bool worth_waiting(const struct scene *s, int slot)
+{
+	return in_sync(s, slot) && !s->slots[slot].failed &&
+	       plan_node_normal(s->p, s->conf->slots[slot].node);
+}
+
+/* Has the wanted node a disk that can be named? */
+static bool ready_to_name(const struct scene *s)
+{
+	const struct kernel_disk *disk = disk_on(s, s->wanted_slot);
+
+	if (!disk || !disk->instance || !promotable(s, s->wanted_slot))
+		return false;
+	if (disk->state == HOLDFAST_DISK_PREPARED)
+		return true;
+	/* R10: the same instance once more, with other lives. */
+	return disk->state == HOLDFAST_DISK_NAMED && instance_lives(s, s->wanted_slot) &&
+	       !hf_conf_activated(s->conf);
+}
+
+static void propose_name(const struct scene *s)
+{
+	struct cmd_conf *c = conf_command(s, STEP_NAME);
+	int i;
+
+	if (!c)
+		return;
+	c->conf.term++;
+	c->conf.primary_node = s->vol->wanted_node;
+	c->conf.primary_instance = disk_on(s, s->wanted_slot)->instance;
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (!in_sync(s, i) || !s->slots[i].up)
+			continue;
+		c->conf.slots[i].cited_life = s->slots[i].life;
+		if (s->slots[i].unclean)
+			c->unclean_mask |= (u8)(1 << i);
+	}
+}
+
+static void plan_name(const struct scene *s)
+{
+	const struct kernel_disk *disk = disk_on(s, s->wanted_slot);
+	int i;
+
+	/* A released disk is not resumed: its term is closed first (R13). */
+	if (disk && disk->state == HOLDFAST_DISK_RELEASED &&
+	    s->conf->primary_node == s->vol->wanted_node &&
+	    disk->instance == s->conf->primary_instance) {
+		propose_release(s);
+		return;
+	}
+	if (!ready_to_name(s)) {
+		s->memory->ready_since_ms = 0;
+		return;
+	}
+	if (!s->memory->ready_since_ms)
+		s->memory->ready_since_ms = s->p->in->mono_ms;
+	if (s->conf->primary_node != s->vol->wanted_node && hf_conf_activated(s->conf) &&
+	    !old_primary_done(s))
+		return;
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (worth_waiting(s, i) && !s->slots[i].up &&
+		    waited_ms(s, s->memory->ready_since_ms) < scaled(s, PLAN_RECONCILE_MS))
+			return;
+	}
+	propose_name(s);
+}
+
+/* Slots that the named primary has reconciled, with the lives that were cited. */
+static u8 reconciled_mask(const struct scene *s, const struct kernel_volume *view)
+{
+	u8 mask = (u8)(1 << s->wanted_slot);
+	unsigned int i;
+
+	for (i = 0; i < view->nr_remotes; i++) {
+		const struct kernel_remote *remote = &view->remotes[i];
+
+		if (remote->link_state == HOLDFAST_LINK_READY && in_sync(s, remote->slot_nr) &&
+		    remote->flags & HOLDFAST_REMOTE_RECONCILED &&
+		    remote->life == s->conf->slots[remote->slot_nr].cited_life)
+			mask |= (u8)(1 << remote->slot_nr);
+	}
+	return mask;
+}
+
+/* R10: a promoted unclean slot is the reference only while all are unclean. */
+static bool cites_outlived(const struct scene *s)
+{
+	int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (in_sync(s, i) && s->slots[i].up &&
+		    s->slots[i].life != s->conf->slots[i].cited_life)
+			return true;
+	}
+	return false;
+}
+
+/* How long the activation waits for a slot that is not reconciled yet. */
+static u64 patience_ms(const struct scene *s, const struct kernel_volume *view, int slot)
+{
+	const struct kernel_remote *remote = kernel_volume_remote(view, (u8)slot);
+
+	if (!worth_waiting(s, slot) || !s->conf->slots[slot].cited_life)
+		return 0;
+	if (s->slots[slot].up && s->slots[slot].life != s->conf->slots[slot].cited_life)
+		return 0;
+	/* Linked: it waits for promises or is being copied to. */
+	if (remote && (remote->link_state == HOLDFAST_LINK_READY ||
+		       remote->link_state == HOLDFAST_LINK_WAITING))
+		return scaled(s, 4 * PLAN_RECONCILE_MS);
+	return scaled(s, PLAN_RECONCILE_MS);
+}
+
+static void propose_activate(const struct scene *s, u8 set)
+{
+	struct cmd_conf *c = conf_command(s, STEP_ACTIVATE);
+
+	if (!c)
+		return;
+	c->conf.activated_term = c->conf.term;
+	c->conf.activated_instance = c->conf.primary_instance;
+	c->conf.in_sync_mask = set;
+}
+
+static void plan_activate(const struct scene *s)
+{
+	const struct slot_facts *own = &s->slots[s->wanted_slot];
+	bool unclean = s->vol->named_unclean_mask & 1 << s->wanted_slot;
+	u8 set;
+	int i;
+
+	if (!own->up)
+		return;
+	if (own->life != s->conf->slots[s->wanted_slot].cited_life ||
+	    (unclean && cites_outlived(s))) {
+		plan_name(s);
+		return;
+	}
+	if (own->view->disk.state != HOLDFAST_DISK_NAMED ||
+	    own->view->conf.epoch != s->conf->epoch)
+		return;
+	set = reconciled_mask(s, own->view);
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (!in_sync(s, i) || set & 1 << i)
+			continue;
+		if (unclean || waited_ms(s, s->memory->epoch_since_ms) <
+				       patience_ms(s, own->view, i))
+			return;
+	}
+	propose_activate(s, set);
+}
+
+/* ------------------------------------------------------------ while served */
+
+static void propose_set(const struct scene *s, enum conf_step step, u8 set, u8 lost, u64 life)
+{
+	struct cmd_conf *c = conf_command(s, step);
+
+	if (!c)
+		return;
+	c->conf.in_sync_mask = set;
+	c->lost_mask = lost;
+	c->life = life;
+}
+
+/* Is a slot that the primary calls lost lost for good, as far as one can wait? */
+static bool lost_for_good(const struct scene *s, const struct kernel_remote *remote)
+{
+	int slot = remote->slot_nr;
+	u64 *since = &s->memory->lost_since_ms[slot];
+
+	if (!(remote->flags & (HOLDFAST_REMOTE_LOST | HOLDFAST_REMOTE_NEW_LIFE))) {
+		*since = 0;
+		return false;
+	}
+	if (!*since)
+		*since = s->p->in->mono_ms;
+	if (remote->flags & HOLDFAST_REMOTE_NEW_LIFE || s->slots[slot].failed ||
+	    !plan_node_normal(s->p, s->conf->slots[slot].node))
+		return true;
+	/* Another life than the one that was linked cannot be continued (R3). */
+	if (s->slots[slot].up && remote->life && s->slots[slot].life != remote->life)
+		return true;
+	return waited_ms(s, *since) >= scaled(s, PLAN_RELINK_MS);
+}
+
+static void propose_rebuild_begun(const struct scene *s, u8 slot)
+{
+	struct command *cmd = plan_command(s->p, CMD_REBUILD_BEGUN);
+
+	if (!cmd)
+		return;
+	memcpy(cmd->rebuild_begun.volume, s->vol->uuid, FSM_UUID_BYTES);
+	cmd->rebuild_begun.slot_nr = slot;
+}
+
+/* R9: a slot outside of the set. True: something was proposed. */
+static bool plan_stale_slot(const struct scene *s, const struct kernel_remote *remote)
+{
+	u8 bit = (u8)(1 << remote->slot_nr);
+	bool counted = remote->flags & HOLDFAST_REMOTE_COUNTED;
+
+	if (remote->flags & HOLDFAST_REMOTE_ADMISSIBLE &&
+	    remote->link_state == HOLDFAST_LINK_READY &&
+	    remote->rebuild_state == HOLDFAST_REBUILD_ADMISSIBLE &&
+	    !(remote->flags & HOLDFAST_REMOTE_LOST)) {
+		propose_set(s, STEP_READMIT, s->conf->in_sync_mask | bit, 0, remote->life);
+		return true;
+	}
+	/* Only a new epoch ends the counting: the outcome of a readmission is unknown. */
+	if (counted && (remote->flags & HOLDFAST_REMOTE_LOST ||
+			remote->rebuild_state == HOLDFAST_REBUILD_FAILED)) {
+		propose_set(s, STEP_GIVE_UP, s->conf->in_sync_mask, 0, 0);
+		return true;
+	}
+	if (!(s->vol->rebuilding_mask & bit) &&
+	    (remote->rebuild_state == HOLDFAST_REBUILD_COPYING ||
+	     remote->rebuild_state == HOLDFAST_REBUILD_FINISHING)) {
+		propose_rebuild_begun(s, remote->slot_nr);
+		return true;
+	}
+	return false;
+}
+
+static void plan_set(const struct scene *s)
+{
+	const struct kernel_volume *view = s->slots[s->wanted_slot].view;
+	unsigned int i;
+	u8 lost = 0;
+
+	if (view->conf.epoch != s->conf->epoch || view->disk.state != HOLDFAST_DISK_ACTIVE)
+		return;
+	for (i = 0; i < view->nr_remotes; i++) {
+		const struct kernel_remote *remote = &view->remotes[i];
+
+		if (in_sync(s, remote->slot_nr) && remote->slot_nr != s->wanted_slot &&
+		    lost_for_good(s, remote))
+			lost |= (u8)(1 << remote->slot_nr);
+	}
+	if (lost) {
+		propose_set(s, STEP_DROP, s->conf->in_sync_mask & (u8)~lost, lost, 0);
+		return;
+	}
+	for (i = 0; i < view->nr_remotes; i++) {
+		const struct kernel_remote *remote = &view->remotes[i];
+
+		if (hf_conf_missing_mask(s->conf) & 1 << remote->slot_nr &&
+		    plan_stale_slot(s, remote))
+			return;
+	}
+}
+
+/*
+ * R3: the primary's agent is dead or cut off, its module holds I/O, and says so
+ * in its beacons. A slot that has no link with it is what it waits for.
+ */
+static void plan_for_silent_primary(const struct scene *s)
+{
+	int primary = hf_conf_slot_of(s->conf, s->conf->primary_node);
+	bool holding = false;
+	u8 lost = 0;
+	int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		const struct kernel_volume *view = s->slots[i].view;
+		const struct kernel_remote *link =
+			view ? kernel_volume_remote(view, (u8)i) : NULL;
+
+		if (!in_sync(s, i) || i == primary)
+			continue;
+		if (link && link->link_state == HOLDFAST_LINK_READY &&
+		    view->conf.epoch == s->conf->epoch) {
+			if (link->holding_ms >= scaled(s, PLAN_RELINK_MS))
+				holding = true;
+		} else if (view || !plan_node_normal(s->p, s->conf->slots[i].node)) {
+			lost |= (u8)(1 << i);
+		}
+	}
+	if (holding && lost)
+		propose_set(s, STEP_DROP, s->conf->in_sync_mask & (u8)~lost, lost, 0);
+}
+
+void plan_volume(struct planner *p, const struct fsm_volume *vol,
+		 struct plan_volume_memory *memory)
+{
+	struct scene s = { .p = p, .vol = vol, .conf = &vol->conf, .memory = memory };
+	int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++)
+		look(&s, i);
+	s.wanted_slot = hf_conf_slot_of(s.conf, vol->wanted_node);
+	if (!vol->wanted_node) {
+		if (s.conf->primary_node && old_primary_done(&s))
+			propose_release(&s);
+		return;
+	}
+	if (plan_failover(&s) || s.wanted_slot < 0)
+		return;
+	if (s.conf->primary_node == vol->wanted_node && !plan_report(p, vol->wanted_node)) {
+		if (hf_conf_activated(s.conf) && plan_node_normal(p, vol->wanted_node))
+			plan_for_silent_primary(&s);
+		return;
+	}
+	if (serves(&s))
+		plan_set(&s);
+	else if (s.conf->primary_node == vol->wanted_node && !hf_conf_activated(s.conf) &&
+		 instance_lives(&s, s.wanted_slot))
+		plan_activate(&s);
+	else
+		plan_name(&s);
+}
