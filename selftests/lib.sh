@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What the guest tests share: TAP, the lab, and volumes set up by hand with
+# holdfast-setup.  A test is an executable that sources this file, says how
+# many nodes it needs, checks, and calls finish.  Exit status as kselftest has
+# it: 0 passed, 1 failed, 4 skipped.
+#
+# The lab of $HOLDFAST_LAB is used if it is up; otherwise one is brought up for
+# this test alone.  Every wait is bounded, and so is the whole test.
+#
+#   HOLDFAST_KERNEL=6.1|6.12  HOLDFAST_SMP=N   for a lab that is brought up here
+#   HOLDFAST_SEED=N           where something is random
+#   HOLDFAST_TIME_SCALE=PCT   times of the module (emulated machines are slow)
+
+set -u
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export HOLDFAST_LAB=${HOLDFAST_LAB:-guest-$$}
+scale=${HOLDFAST_TIME_SCALE:-200}
+seed=${HOLDFAST_SEED:-1}
+SKIP=4
+
+# The volume that all tests use unless they say otherwise.
+vol=web size_mib=64 port=7341
+disk=/dev/vd1 data=/dev/lab/data1 meta=/dev/lab/meta1
+
+test_nr=0 failures=0 own_lab="" work=$(mktemp -d)
+
+# ---------------------------------------------------------------------- TAP
+
+say() { printf '# %s\n' "$*"; }
+
+ok() {
+	test_nr=$((test_nr + 1))
+	printf 'ok %d - %s\n' "$test_nr" "$*"
+}
+
+not_ok() {
+	test_nr=$((test_nr + 1)) failures=$((failures + 1))
+	printf 'not ok %d - %s\n' "$test_nr" "$*"
+}
+
+# check WHAT CMD…: the command succeeds
+check() {
+	local what=$1
+	shift
+	if "$@" >"$work/out" 2>&1; then
+		ok "$what"
+	else
+		not_ok "$what"
+		say "failed: $*"
+		sed 's/^/#   /' "$work/out"
+		return 1
+	fi
+}
+
+# check_refused WHAT SENTENCE CMD…: fails with 1 and a line that matches SENTENCE
+check_refused() {
+	local what=$1 sentence=$2 status
+	shift 2
+	"$@" >"$work/out" 2>&1
+	status=$?
+	if [ "$status" = 1 ] && grep -qE -- "$sentence" "$work/out"; then
+		ok "$what"
+	else
+		not_ok "$what"
+		say "wanted status 1 and a line like: $sentence"
+		say "status $status of: $*"
+		sed 's/^/#   /' "$work/out"
+		return 1
+	fi
+}
+
+# check_equal WHAT A B
+check_equal() {
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1"
+		say "one side: $(printf '%s' "$2" | head -c 300)"
+		say "other:    $(printf '%s' "$3" | head -c 300)"
+		return 1
+	fi
+}
+
+# need WHAT CMD…: a step that the rest of the test stands on
+need() {
+	check "$@" && return
+	show_nodes
+	finish
+}
+
+skip_all() {
+	printf '1..0 # SKIP %s\n' "$*"
+	exit $SKIP
+}
+
+show_nodes() {
+	local node
+	for node in ${nodes:-}; do
+		say "$node:"
+		lab exec -t 10 "$node" 'holdfast-setup show 2>&1; dmesg | tail -n 25' 2>&1 |
+			sed 's/^/#   /'
+	done
+}
+
+finish() {
+	check "no trouble in any kernel log" no_splat
+	printf '1..%d\n' "$test_nr"
+	[ "$failures" = 0 ]
+	exit
+}
+
+# ---------------------------------------------------------------------- lab
+
+lab() { "$top/scripts/lab" "$@"; }
+
+# on NODE CMD…: one argument is a line for the guest's shell
+on() {
+	local node=$1
+	shift
+	lab exec -t "${limit_s:-60}" "$node" "$@"
+}
+
+hs() {
+	local node=$1
+	shift
+	lab exec -t "${limit_s:-60}" "$node" holdfast-setup "$@"
+}
+
+# What was in the kernel logs before this test does not count against it.
+no_splat() {
+	lab splat >"$work/splat" 2>&1 && return 0
+	grep -vxFf "$work/splat.before" "$work/splat" | grep -q . || return 0
+	cat "$work/splat"
+	return 1
+}
+
+cleanup() {
+	trap - EXIT INT TERM
+	local pid
+	for pid in $(jobs -p); do
+		pkill -P "$pid" 2>/dev/null
+		kill "$pid" 2>/dev/null
+	done
+	[ -z "$own_lab" ] || lab down >/dev/null 2>&1
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 124' INT TERM
+
+# begin DEADLINE_S NODES: first call of every test
+begin() {
+	local limit=$1 count=$2 i
+	if [ -z "${HOLDFAST_IN_TIME:-}" ]; then
+		rm -rf "$work"
+		HOLDFAST_IN_TIME=1 exec timeout --kill-after=30 "$limit" "$0"
+	fi
+	limit_all=$limit nodes=""
+	for i in $(seq "$count"); do
+		nodes="$nodes v$i"
+	done
+	if ! lab status >"$work/status" 2>&1; then
+		if ! lab up -n "$count" --kernel "${HOLDFAST_KERNEL:-6.1}" \
+			--smp "${HOLDFAST_SMP:-1}" --owner $$ >"$work/up" 2>&1; then
+			skip_all "no lab: $(tail -n 1 "$work/up")"
+		fi
+		own_lab=1
+	elif [ "$(grep -cE '^v[0-9]+ ' "$work/status")" -lt "$count" ]; then
+		skip_all "this needs a lab of $count nodes"
+	fi
+	lab heal >/dev/null 2>&1
+	for i in $nodes; do
+		fresh "$i" || { echo "Bail out! $i cannot be made fresh"; exit 1; }
+	done
+	lab splat >"$work/splat.before" 2>&1
+}
+
+is_on() { lab status | grep -qE "^$1 +on"; }
+
+# A node with nothing of an earlier test: module not loaded, disks as they are.
+fresh() {
+	local node=$1
+	lab resume "$node" >/dev/null 2>&1
+	lab disk "$node" data1 ok >/dev/null 2>&1
+	lab disk "$node" meta1 ok >/dev/null 2>&1
+	if ! is_on "$node"; then
+		lab on "$node" >/dev/null || return 1
+	fi
+	on "$node" 'for p in holdfast-setup hfio fio hfgarbage; do killall -q -9 $p; done; true'
+	limit_s=30 unload "$node" >/dev/null 2>&1 && return 0
+	say "$node is booted again: its module would not go"
+	lab cut "$node" >/dev/null && lab on "$node" >/dev/null
+}
+
+unload() {
+	on "$1" '[ ! -d /sys/module/holdfast ] && exit 0
+		for v in $(holdfast-setup show --json | grep -o "\"volume\": \"[^\"]*\"" | cut -d\" -f4); do
+			holdfast-setup del $v --force
+		done
+		rmmod holdfast'
+}
+
+# tool NODE NAME: one of the programs of selftests/tools into the guest
+tool() {
+	[ -x "$top/build/$2" ] || make -s -C "$top/selftests/tools" "../../build/$2" || return 1
+	lab put "$1" "$top/build/$2" "/usr/bin/$2"
+}
+
+load() { on "$1" "modprobe holdfast time_scale_pct=$scale"; }
+
+node_id() { echo "${1#v}"; }
+
+# ------------------------------------------------------------------ volumes
+
+incarnation() { echo $((0x1000 + $1)); }	# of slot N
+
+# make_slot NODE SLOT [OPTION…]: an empty slot on the node's first pair
+make_slot() {
+	local node=$1 slot=$2
+	shift 2
+	hs "$node" format $vol $data $meta --slot "$slot" --node-id "$(node_id "$node")" \
+		--size ${size_mib}M --incarnation "$(incarnation "$slot")" "$@"
+}
+
+attach_slot() {
+	hs "$1" attach-slot $vol "$2" "$(incarnation "$2")" $data $meta
+}
+
+get() { hs "$1" get $vol "$2"; }		# get NODE PATH
+
+wait_for() {					# wait_for NODE CONDITION…
+	local node=$1
+	shift
+	hs "$node" wait $vol "$@" --timeout "${wait_s:-30}"
+}
+
+# copies N…: the --copy words of slots on v1…; with lives when $lives is set
+copies() {
+	local slot life
+	for slot in "$@"; do
+		life=""
+		[ -z "${lives:-}" ] || life=:$(get "v$((slot + 1))" slot.life)
+		printf -- '--copy %d=%d:%s%s ' "$slot" $((slot + 1)) "$(incarnation "$slot")" "$life"
+	done
+}
+
+# create SLOT…: format, first configuration, attach, on node v(SLOT+1) each
+create() {
+	local slot node list=${*// /}
+	list=$(echo "$@" | tr ' ' ,)
+	for slot in "$@"; do
+		node=v$((slot + 1))
+		load "$node" && make_slot "$node" "$slot" &&
+			hs "$node" conf $vol --new --node-id $((slot + 1)) --size ${size_mib}M \
+				$(copies "$@") --in-sync "$list" &&
+			attach_slot "$node" "$slot" || return 1
+	done
+}
+
+# conf_on "NODES" OPTION…: the same next configuration on each
+conf_on() {
+	local node list=$1
+	shift
+	for node in $list; do
+		hs "$node" conf $vol "$@" || return 1
+	done
+}
+
+# name PRIMARY "NODES" SLOT…: prepare there and commit R4's first step, which
+# cites the lives of SLOT… (all on living nodes)
+name_primary() {
+	local primary=$1 list=$2 instance term lives=1 words
+	shift 2
+	instance=$(hs "$primary" prepare $vol) || return 1
+	term=$(($(get "$primary" conf.term) + 1))
+	words=$(copies "$@") || return 1
+	# shellcheck disable=SC2086 # words are meant
+	conf_on "$list" --term $term --primary "$(node_id "$primary"):$instance" $words
+}
+
+# activate "NODES" IN_SYNC SLOT…: R4's second step
+activate() {
+	local list=$1 in_sync=$2
+	shift 2
+	# shellcheck disable=SC2046
+	conf_on "$list" --activated now --in-sync "$in_sync" $(copies "$@")
+}
+
+# link PRIMARY SLOT: both connections between their nodes
+link() {
+	local primary=$1 slot=$2 replica=v$(($2 + 1)) term
+	term=$(get "$primary" conf.term) || return 1
+	hs "$replica" listen $vol --slot "$slot" --term "$term" --port $port --timeout 20 \
+		--background >/dev/null &&
+		hs "$primary" connect $vol --slot "$slot" --term "$term" --timeout 10 \
+			--to "10.77.0.$((slot + 1)):$port" >/dev/null
+}
+
+# mirror: a volume of two copies on v1 (primary) and v2, in service
+mirror() {
+	create 0 1 && name_primary v1 "v1 v2" 0 1 && link v1 1 &&
+		wait_for v1 link 1 ready reconciled 1 && activate "v1 v2" 0,1 0 1 &&
+		wait_for v1 disk active && wait_for v1 link 1 ready
+}
+
+# single: a volume of one copy on v1, in service
+single() {
+	create 0 && name_primary v1 v1 0 && activate v1 0 0 && wait_for v1 disk active
+}
+
+# readmit PRIMARY SLOT IN_SYNC: after a rebuild
+readmit() {
+	wait_s=120 wait_for "$1" admissible "$2" && conf_on "$1" --in-sync "$3" &&
+		wait_for "$1" adopted "$2" "$(get "$1" conf.epoch)"
+}
+
+# sums NODE [DEVICE]: checksums of each MiB
+sums() {
+	on "$1" hfio sums --device "${2:-$data}" --bytes $((size_mib << 20))
+}
+
+# copies_equal NODE…: their data devices hold the same, block for block
+copies_equal() {
+	local node first="" this
+	wait_for "${primary_node:-v1}" stable || return 1
+	for node in "$@"; do
+		this=$(sums "$node") || return 1
+		[ -n "$this" ] || return 1
+		[ -z "$first" ] && first=$this && continue
+		[ "$this" = "$first" ] && continue
+		echo "$1 and $node differ:"
+		diff <(echo "$first") <(echo "$this") | head -n 6
+		return 1
+	done
+}
+
+# fails_on NODE CMD…: it fails in the guest
+fails_on() { ! on "$@"; }
+
+# background NODE NAME CMD: stdout to $work/NAME, status to $work/NAME.status
+background() {
+	local node=$1 name=$2
+	shift 2
+	(
+		limit_s=$limit_all on "$node" "$@" >"$work/$name" 2>"$work/$name.err"
+		echo $? >"$work/$name.status"
+	) &
+}
+
+# wait_until SECONDS CMD…: polls what has no event on this side
+wait_until() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
+lines_in() { [ "$(wc -l <"$work/$1")" -ge "$2" ]; }
+ended() { [ -e "$work/$1.status" ]; }
