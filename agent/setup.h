@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "../kernel/meta_core.h"
 #include "nl.h"
 
 #define SETUP_NAME_MAX	40
@@ -42,6 +43,8 @@ struct setup {
 	const char	*primary;
 	const char	*activated;
 	const char	*in_sync;
+	const char	*bytes;
+	const char	*from_meta;
 	const char	*copies[HF_MAX_SLOTS];
 	unsigned int	nr_copies;
 	u64		node_id;
@@ -105,6 +108,8 @@ int setup_cmd_show(struct setup *setup);
 int setup_cmd_get(struct setup *setup);
 
 /* setup_conf.c */
+#define SETUP_CONF_HEX	(2 * sizeof(struct hf_wire_conf) + 1)
+void setup_conf_hex(const struct hf_conf_data *conf, char *hex);
 int setup_cmd_conf(struct setup *setup);
 
 /* setup_link.c */
@@ -116,6 +121,8 @@ int setup_cmd_wait(struct setup *setup);
 int setup_cmd_events(struct setup *setup);
 
 /* setup_meta.c */
+/* The superblock of a metadata device; complains by itself. */
+int setup_read_super(const char *path, struct hf_super *super);
 int setup_cmd_format(struct setup *setup);
 int setup_cmd_dump_meta(struct setup *setup);
 

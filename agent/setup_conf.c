@@ -113,7 +113,7 @@ static int take_fields(const struct setup *setup, struct hf_conf_data *conf)
 	return ret ? ret : take_primary(setup, conf);
 }
 
-static void print_bytes(const struct hf_conf_data *conf)
+void setup_conf_hex(const struct hf_conf_data *conf, char *hex)
 {
 	struct hf_wire_conf wire;
 	const u8 *bytes = (const u8 *)&wire;
@@ -121,8 +121,53 @@ static void print_bytes(const struct hf_conf_data *conf)
 
 	hf_conf_encode(conf, &wire);
 	for (i = 0; i < sizeof(wire); i++)
-		printf("%02x", bytes[i]);
-	putchar('\n');
+		sprintf(hex + 2 * i, "%02x", bytes[i]);
+}
+
+static int take_bytes(const char *hex, struct hf_conf_data *conf)
+{
+	struct hf_wire_conf wire;
+	const char *why;
+	size_t i;
+
+	if (strlen(hex) != 2 * sizeof(wire))
+		return setup_usage("--bytes takes %zu hexadecimal digits", 2 * sizeof(wire));
+	for (i = 0; i < sizeof(wire); i++)
+		if (sscanf(hex + 2 * i, "%2hhx", (u8 *)&wire + i) != 1)
+			return setup_usage("--bytes takes hexadecimal digits");
+	if (hf_conf_decode(&wire, conf, &why))
+		return setup_fail("%s", why);
+	return SETUP_OK;
+}
+
+/* What the options are applied to; @volume is what the module has, or NULL. */
+static int take_base(const struct setup *setup, const struct hf_nl_volume *volume,
+		     struct hf_conf_data *conf)
+{
+	struct hf_super super;
+	int ret;
+
+	if (setup->bytes)
+		return take_bytes(setup->bytes, conf);
+	if (setup->from_meta) {
+		ret = setup_read_super(setup->from_meta, &super);
+		if (ret)
+			return ret;
+		if (!super.epoch)
+			return setup_fail("%s has seen no configuration yet", setup->from_meta);
+		*conf = super.conf;
+		return SETUP_OK;
+	}
+
+	if (!setup->fresh && !(volume && volume->has_conf))
+		return setup_fail("the module does not know this volume: begin with --new");
+	if (!setup->fresh)
+		*conf = volume->conf;
+	else
+		conf->vdisk = 1;
+	memcpy(conf->volume, setup->volume, sizeof(conf->volume));
+	conf->epoch++;
+	return SETUP_OK;
 }
 
 int setup_cmd_conf(struct setup *setup)
@@ -130,35 +175,29 @@ int setup_cmd_conf(struct setup *setup)
 	struct hf_nl_call call = { .cmd = HOLDFAST_CMD_VOLUME_SET };
 	const struct hf_nl_volume *volume = NULL;
 	struct hf_nl_volumes volumes = { 0 };
-	int ret;
+	char hex[SETUP_CONF_HEX];
+	int ret = SETUP_OK;
 
-	call.conf.vdisk = 1;
-	if (!(setup->fresh && setup->dry_run)) {
+	/* with a base of its own, a dry run needs no module */
+	if (!setup->dry_run || !(setup->fresh || setup->bytes || setup->from_meta))
 		ret = setup_find(setup, &volumes, &volume);
-		if (ret)
-			return ret;
-	}
-	if (volume && volume->has_conf) {
+	if (ret)
+		return ret;
+	if (volume && volume->has_conf)
 		call.expected_epoch = volume->conf.epoch;
-		if (!setup->fresh)
-			call.conf = volume->conf;
-	} else if (!setup->fresh) {
-		hf_nl_volumes_free(&volumes);
-		return setup_fail("the module does not know this volume: begin with --new");
-	}
+	ret = take_base(setup, volume, &call.conf);
 	hf_nl_volumes_free(&volumes);
-
-	memcpy(call.conf.volume, setup->volume, sizeof(call.conf.volume));
-	call.conf.epoch++;
-	call.node_id = (u32)setup->node_id;
-	if (setup->given & SETUP_EXPECT)
-		call.expected_epoch = setup->expect;
-	ret = take_fields(setup, &call.conf);
+	if (!ret)
+		ret = take_fields(setup, &call.conf);
 	if (ret)
 		return ret;
 
+	call.node_id = (u32)setup->node_id;
+	if (setup->given & SETUP_EXPECT)
+		call.expected_epoch = setup->expect;
 	if (setup->dry_run) {
-		print_bytes(&call.conf);
+		setup_conf_hex(&call.conf, hex);
+		puts(hex);
 		return SETUP_OK;
 	}
 	ret = setup_call(setup, &call);

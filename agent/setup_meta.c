@@ -16,7 +16,6 @@
 
 #include "../kernel/al_core.h"
 #include "../kernel/bitmap_core.h"
-#include "../kernel/meta_core.h"
 #include "backing.h"
 #include "backing_dev.h"
 
@@ -188,27 +187,44 @@ static int open_meta(const char *path)
 	return fd >= 0 || errno != EINVAL ? fd : open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int setup_cmd_dump_meta(struct setup *setup)
+static int read_super(int fd, const char *path, struct hf_super *super)
 {
 	struct hf_disk_super *copies = backing_dev_buffer(HF_SUPER_COPIES * sizeof(*copies));
-	int fd = open_meta(setup->argv[0]), ret = SETUP_OK, i;
-	struct hf_super super;
 	const char *why = "";
+	int ret = SETUP_OK;
 
-	if (fd < 0 || !copies) {
-		ret = setup_fail("%s cannot be opened: %m", setup->argv[0]);
-	} else if (!read_blocks(fd, 0, copies, HF_SUPER_COPIES)) {
-		ret = setup_fail("%s cannot be read", setup->argv[0]);
-	} else if (hf_meta_choose(copies, &super, &why)) {
-		ret = setup_fail("%s holds no metadata of a slot: %s", setup->argv[0], why);
-	} else {
-		print_super(&super);
-		ret = dump_log(fd, &super);
-		for (i = 0; !ret && i < HF_MAX_SLOTS; i++)
-			ret = dump_bitmap(fd, &super, (u8)i);
-	}
+	if (fd < 0 || !copies)
+		ret = setup_fail("%s cannot be opened: %m", path);
+	else if (!read_blocks(fd, 0, copies, HF_SUPER_COPIES))
+		ret = setup_fail("%s cannot be read", path);
+	else if (hf_meta_choose(copies, super, &why))
+		ret = setup_fail("%s holds no metadata of a slot: %s", path, why);
+	free(copies);
+	return ret;
+}
+
+int setup_read_super(const char *path, struct hf_super *super)
+{
+	int fd = open_meta(path), ret = read_super(fd, path, super);
+
 	if (fd >= 0)
 		close(fd);
-	free(copies);
+	return ret;
+}
+
+int setup_cmd_dump_meta(struct setup *setup)
+{
+	int fd = open_meta(setup->argv[0]), ret, i;
+	struct hf_super super;
+
+	ret = read_super(fd, setup->argv[0], &super);
+	if (!ret) {
+		print_super(&super);
+		ret = dump_log(fd, &super);
+	}
+	for (i = 0; !ret && i < HF_MAX_SLOTS; i++)
+		ret = dump_bitmap(fd, &super, (u8)i);
+	if (fd >= 0)
+		close(fd);
 	return ret;
 }

@@ -31,8 +31,10 @@ static json_t *id(u64 value)
 static json_t *conf_json(const struct hf_conf_data *conf)
 {
 	json_t *slots = json_array(), *in_sync = json_array();
+	char hex[SETUP_CONF_HEX];
 	int i;
 
+	setup_conf_hex(conf, hex);
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
 		if (conf->slots[i].node)
 			json_array_append_new(slots,
@@ -43,7 +45,7 @@ static json_t *conf_json(const struct hf_conf_data *conf)
 		if (conf->in_sync_mask & 1 << i)
 			json_array_append_new(in_sync, json_integer(i));
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:s}",
 			 "size_bytes", (json_int_t)conf->size_bytes,
 			 "vdisk", (json_int_t)conf->vdisk,
 			 "term", (json_int_t)conf->term,
@@ -54,7 +56,7 @@ static json_t *conf_json(const struct hf_conf_data *conf)
 			 "activated_instance", id(conf->activated_instance),
 			 "policies", (json_int_t)conf->policies,
 			 "held_timeout_ms", (json_int_t)conf->held_timeout_ms,
-			 "in_sync", in_sync, "slots", slots);
+			 "in_sync", in_sync, "slots", slots, "bytes", hex);
 }
 
 static json_t *slot_json(const struct hf_nl_slot *slot)
@@ -149,7 +151,8 @@ static void print_line(const char *head, const json_t *object)
 
 	fputs(head, stdout);
 	json_object_foreach((json_t *)object, key, value) {
-		if (json_is_string(value) && !json_string_length(value))
+		if ((json_is_string(value) && !json_string_length(value)) ||
+		    !strcmp(key, "bytes"))
 			continue;
 		printf(" %s=", key);
 		print_scalar(value);

@@ -22,6 +22,7 @@ enum {
 	OPT_IN_SYNC, OPT_COPY, OPT_NODE_ID, OPT_SLOT, OPT_INCARNATION, OPT_VDISK, OPT_TERM,
 	OPT_EPOCH, OPT_EXPECT, OPT_POLICIES, OPT_HELD_TIMEOUT, OPT_PORT, OPT_COUNT, OPT_TIMEOUT,
 	OPT_RATE, OPT_LIFE, OPT_INSTANCE, OPT_LINK_ID, OPT_LOG_ENTRIES, OPT_EXTENT_SHIFT,
+	OPT_BYTES, OPT_FROM_META,
 };
 
 static const struct option options[] = {
@@ -41,6 +42,8 @@ static const struct option options[] = {
 	{ "activated",	required_argument,	NULL, OPT_ACTIVATED },
 	{ "in-sync",	required_argument,	NULL, OPT_IN_SYNC },
 	{ "copy",	required_argument,	NULL, OPT_COPY },
+	{ "bytes",	required_argument,	NULL, OPT_BYTES },
+	{ "from-meta",	required_argument,	NULL, OPT_FROM_META },
 	{ "node-id",	required_argument,	NULL, OPT_NODE_ID },
 	{ "slot",	required_argument,	NULL, OPT_SLOT },
 	{ "incarnation", required_argument,	NULL, OPT_INCARNATION },
@@ -73,9 +76,11 @@ static const char usage[] =
 "      everything on both devices is lost\n"
 "  dump-meta META                      print superblock, log and bitmaps\n"
 "Configuration\n"
-"  conf VOLUME [--new] [--expect E] [--node-id ME] [--dry-run] [FIELD...]\n"
-"      adopt a configuration: the module's own with the fields given here and\n"
-"      the next epoch; --new: from nothing, epoch 1. Fields: --size S --vdisk N\n"
+"  conf VOLUME [--new | --bytes HEX | --from-meta META] [--expect E]\n"
+"      [--node-id ME] [--dry-run] [FIELD...]   adopt a configuration: the module's\n"
+"      own with the fields given here and the next epoch; --new: from nothing,\n"
+"      epoch 1; or one as \"get VOLUME conf.bytes\" or --dry-run print it, or the\n"
+"      one of a superblock, as they are. Fields: --size S --vdisk N\n"
 "      --term T --epoch E --primary NODE:INSTANCE|none\n"
 "      --activated TERM:INSTANCE|now --copy NR=NODE:INCARNATION[:LIFE]\n"
 "      --in-sync NR,NR... --policies BITS --held-timeout MS\n"
@@ -440,6 +445,8 @@ static int take_option(struct setup *setup, int opt, const char *name)
 	case OPT_PRIMARY: setup->primary = optarg; return 0;
 	case OPT_ACTIVATED: setup->activated = optarg; return 0;
 	case OPT_IN_SYNC: setup->in_sync = optarg; return 0;
+	case OPT_BYTES: setup->bytes = optarg; return 0;
+	case OPT_FROM_META: setup->from_meta = optarg; return 0;
 	case OPT_COPY:
 		if (setup->nr_copies == HF_MAX_SLOTS)
 			return setup_usage("a volume has at most %d slots", HF_MAX_SLOTS);
