@@ -314,6 +314,25 @@ static u64 register_write(struct hf_al *al, struct hf_al_entry *entry)
 	return record_needed(al, entry);
 }
 
+/*
+ * An entry remembers its newest write alone.  One of an earlier term in the
+ * same extent, not known to be stable, then waits for settle.
+ */
+static void note_seq(const struct hf_al *al, struct hf_al_entry *entry, u64 term, u64 seq)
+{
+	if (term < entry->term) {
+		entry->unsettled = true;
+		return;
+	}
+	if (term > entry->term) {
+		entry->unsettled |= !entry_stable(al, entry);
+		entry->term = term;
+		entry->seq = seq;
+		return;
+	}
+	entry->seq = max(entry->seq, seq);
+}
+
 static struct hf_al_entry *use_entry(struct hf_al *al, u32 extent)
 {
 	struct hf_al_entry *entry = find(al, extent);
@@ -335,10 +354,7 @@ enum hf_al_answer hf_al_begin_write(struct hf_al *al, u32 first, u32 last, u64 t
 	for (extent = first; extent <= last; extent++) {
 		struct hf_al_entry *entry = use_entry(al, extent);
 
-		if (term > entry->term || (term == entry->term && seq > entry->seq)) {
-			entry->term = term;
-			entry->seq = seq;
-		}
+		note_seq(al, entry, term, seq);
 		if (marks)
 			entry->bits_gen = al->bits_issued + 1;
 		needed = max(needed, register_write(al, entry));
