@@ -25,8 +25,8 @@ struct netlink_ext_ack;
  * @done: called exactly once: with 0 when the slot answered HF_ST_OK, -EIO for
  *	HF_ST_DEVICE, another -errno when it was refused, -ENOTCONN when the link
  *	went down before the answer (the outcome is unknown then). Process
- *	context (link worker) or the caller of hf_link_send(). No page of @bvecs
- *	is in the socket's queue any more (R15)
+ *	context, from a worker of the link, never from within hf_link_send(). No
+ *	page of @bvecs is in the socket's queue any more (R15)
  * The payload checksum, the stamp and cookie are the link's own work; a
  * HF_ST_CHECKSUM answer is met by one resend from a private copy (R8) inside.
  *
@@ -52,14 +52,16 @@ struct hf_msg {
 	struct hf_link		*link;
 	struct list_head	entry;
 	u64			cookie;
-	ktime_t			sent;
-	bool			private_copy;
+	u64			queued_ns;	/* CLOCK_BOOTTIME */
+	u64			sent_ns;	/* CLOCK_BOOTTIME, when it left the queue */
+	void			*private_copy;	/* R8: what a resend reads instead of @bvecs */
 };
 
 /**
  * struct hf_link_ops - what the primary hears of a link
- * All are called in process context from the link's control worker, without
- * locks of the link; they must not wait for the link.
+ * All are called in process context from workers of the link, without locks of
+ * the link. hf_link_close() waits for these workers, also under conf_lock: so
+ * none of them may take conf_lock, wait for a disk, or wait for the link.
  * @hello: the slot answered; facts are valid (hf_link_facts())
  * @extents: logged extents of the slot, in parts, before @ready
  * @own_bits: bits of the slot's bitmap for itself, in parts, before @ready
@@ -114,7 +116,10 @@ struct hf_link *hf_link_open(struct hf_volume *vol, u8 slot_nr, u64 term, u64 li
 int hf_link_serve(struct hf_volume *vol, u64 term, u64 link_id, int fd_control, int fd_data,
 		  struct netlink_ext_ack *extack);
 
-/* Queue @msg; any context but hard interrupt. @msg->done follows in every case. */
+/*
+ * Queue @msg; any context, also under a spinlock. @msg->done follows in every
+ * case, later and from a worker.
+ */
 void hf_link_send(struct hf_link *link, struct hf_msg *msg);
 /* Send @conf on the control connection; answered by ops->adopted. Any context. */
 void hf_link_send_conf(struct hf_link *link, const struct hf_conf *conf);
@@ -123,7 +128,10 @@ void hf_link_abort(struct hf_link *link, enum holdfast_down_reason reason);
 /* After down: wait for its workers, drop the owner's reference. Process context. */
 void hf_link_close(struct hf_link *link);
 
-/* End of the lease from this slot, CLOCK_BOOTTIME ns; 0: none (R5). Any context. */
+/*
+ * End of the lease from this slot, CLOCK_BOOTTIME ns; 0: none (R5). Counts from
+ * ready on; stays as it is when the link goes down. Any context.
+ */
 u64 hf_link_lease_end(const struct hf_link *link);
 /* R13: no echo of a stamp taken before now counts any more. */
 void hf_link_release_lease(struct hf_link *link);
@@ -135,5 +143,9 @@ u64 hf_link_term(const struct hf_link *link);
 enum holdfast_link_state hf_link_state(const struct hf_link *link);
 enum holdfast_down_reason hf_link_reason(const struct hf_link *link);
 const struct hf_link_facts *hf_link_facts(const struct hf_link *link);
+
+/* Load and unload. Process context. */
+int hf_link_init(void);
+void hf_link_exit(void);
 
 #endif /* _HOLDFAST_LINK_H */

@@ -9,8 +9,10 @@
 
 #include <linux/bio.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #include "conf.h"
+#include "../uapi/holdfast.h"
 
 struct hf_slot;
 struct hf_volume;
@@ -36,6 +38,7 @@ enum hf_slot_op {
  * @bvecs: pages of the data; they belong to the I/O until @end (R15)
  * @nr_bvecs: how many
  * @bvec_done: bytes of the first bvec to skip
+ * @may_sleep: the submitter may: saves a change of thread
  * @end: called once, from any context (softirq too), without locks; @error is
  *	0 or -errno. The memory belongs to the caller again from then on
  *
@@ -53,19 +56,24 @@ struct hf_slot_io {
 	const struct bio_vec	*bvecs;
 	unsigned int		nr_bvecs;
 	unsigned int		bvec_done;
+	bool			may_sleep;
 	void			(*end)(struct hf_slot_io *io, int error);
 
-	/* slot.c alone */
+	/* slot.c, al.c alone */
 	struct hf_slot		*slot;
-	struct list_head	wait_entry;	/* waits for log room or a log write */
-	unsigned int		wait_gen;
-	atomic_t		bios_left;
-	int			error;
-	ktime_t			submitted;
-	struct list_head	flight_entry;	/* I/O at the data device, by age */
+	struct list_head	entry;		/* log_lock: on one list of the slot */
+	bool			registered;	/* in the log core, to be ended there */
+	u32			first_extent;
+	u32			last_extent;
+	u64			record;		/* waits for this log record */
+	u64			flush_generation;
+	u64			submitted_ns;
 };
 
-/* Never sleeps; any context but hard interrupt. */
+/*
+ * Any context but hard interrupt; without @may_sleep never sleeps. May call
+ * @io->end at once.
+ */
 void hf_slot_submit(struct hf_slot *slot, struct hf_slot_io *io);
 
 /* Process context, conf_lock of the volume held, may sleep on metadata I/O. */
@@ -91,18 +99,31 @@ struct hf_slot *hf_slot_get(struct hf_slot *slot);
 void hf_slot_put(struct hf_slot *slot);
 u8 hf_slot_nr(const struct hf_slot *slot);
 u64 hf_slot_life(const struct hf_slot *slot);
-bool hf_slot_unclean(const struct hf_slot *slot);
+u64 hf_slot_incarnation(const struct hf_slot *slot);
+u64 hf_slot_size_bytes(const struct hf_slot *slot);	/* of the volume */
+u32 hf_slot_nr_extents(const struct hf_slot *slot);
+bool hf_slot_unclean(struct hf_slot *slot);		/* R10; ends at activation or readmission */
 bool hf_slot_usable(const struct hf_slot *slot);	/* UP, no device error */
-u32 hf_slot_log_entries(const struct hf_slot *slot);
+enum holdfast_slot_state hf_slot_state(const struct hf_slot *slot);
+int hf_slot_error(const struct hf_slot *slot);		/* errno that failed it, or 0 */
+u32 hf_slot_log_used(struct hf_slot *slot);
+void hf_slot_paths(const struct hf_slot *slot, const char **data, const char **meta);
+u32 hf_slot_log_entries(struct hf_slot *slot);		/* that new writes can count on (R10) */
 u32 hf_slot_extent_shift(const struct hf_slot *slot);
 u32 hf_slot_granule_shift(const struct hf_slot *slot);
 
-/* Logged extents that may differ (R7, R9): fills @extents, returns how many. */
+/*
+ * Logged extents that may differ (R7, R9): fills @extents, returns how many;
+ * HF_LOG_MAX_ENTRIES is always room enough. hf_slot_all_logged(): the log
+ * could not be read, so every extent of the volume may differ. Any context.
+ */
 unsigned int hf_slot_logged(struct hf_slot *slot, u32 *extents, unsigned int max);
+bool hf_slot_all_logged(struct hf_slot *slot);
 
 /* Dirty bits (R3b). Offsets and lengths in bytes. */
 bool hf_slot_next_dirty(struct hf_slot *slot, u8 for_slot, u64 from, u64 *start, u64 *end);
 u64 hf_slot_dirty_bytes(struct hf_slot *slot, u8 for_slot);
+void hf_slot_export_dirty(struct hf_slot *slot, u8 for_slot, u64 offset, void *bits, u64 nr_bits);
 /* Sets bits durably (R9: the other stale slots' bitmaps); process context. */
 int hf_slot_set_dirty(struct hf_slot *slot, u8 for_slot, u64 offset,
 		      const void *bits, unsigned int nr_bits);
@@ -111,10 +132,19 @@ int hf_slot_set_dirty(struct hf_slot *slot, u8 for_slot, u64 offset,
 unsigned int hf_slot_busy(struct hf_slot *slot);
 /* Process context; -ETIMEDOUT when it does not end in time (R1: left out). */
 int hf_slot_drain(struct hf_slot *slot, unsigned int timeout_ms);
+/* Have @entry's function called whenever the slot gets idle, in any context. */
+void hf_slot_drain_wait(struct hf_slot *slot, struct wait_queue_entry *entry);
+void hf_slot_drain_unwait(struct hf_slot *slot, struct wait_queue_entry *entry);
 
 /* R5: record a promise to (node, instance) received now; any context. */
 void hf_slot_promise(struct hf_slot *slot, u32 node, u64 instance);
 /* R5: ms before this slot may help (node, instance) into service. */
 unsigned int hf_slot_promise_left(struct hf_slot *slot, u32 node, u64 instance);
+/* R5: make it durable that promises may be open. conf_lock held, 0 or -EIO. */
+int hf_slot_open_promises(struct hf_slot *slot);
+
+/* Load and unload; exit waits for devices of slots that were detached by force. */
+int hf_slot_init(void);
+void hf_slot_exit(void);
 
 #endif /* _HOLDFAST_SLOT_H */

@@ -1,0 +1,688 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The slot's end of a link: judges the primary's hello, waits until the slot
+ * may serve it, reports what the slot knows, and answers beacons and
+ * configurations.  Writes and copies are replica_io.c's, the slot itself is
+ * slot.c's, and which configuration is right is conf.c's.
+ *
+ * Rules: R1 (exactly the slot's term and the primary that its configuration
+ * names; ready only when backing I/O of earlier links has ended; epochs travel
+ * in both directions), R3 ("holding since" is kept for the agent), R3b (a
+ * superblock of another incarnation is not linked), R4 (before activation only
+ * the cited life), R5 (a promise is recorded before the answer that carries
+ * it; no other primary is helped before it ran out).  Mistake 4: the control
+ * connection's worker never waits; what needs conf_lock or a disk is the setup
+ * or the offer work.
+ *
+ * Locks: conf_lock guards the opening and vol->server_link; link->state_lock
+ * the phase, the stamp and the offered configuration.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "replica.h"
+
+#include <linux/netlink.h>
+#include <linux/slab.h>
+
+#include "event.h"
+#include "main.h"
+#include "replica_io.h"
+#include "volume.h"
+
+/* Log extents in one message; the payload limit has room for more. */
+#define EXTENTS_PER_MESSAGE	512
+
+/* --------------------------------------------------------- small accessors */
+
+static void set_phase(struct hf_replica *replica, enum hf_replica_phase phase)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->link->state_lock, flags);
+	replica->phase = phase;
+	spin_unlock_irqrestore(&replica->link->state_lock, flags);
+}
+
+static enum hf_replica_phase phase_of(struct hf_replica *replica)
+{
+	enum hf_replica_phase phase;
+	unsigned long flags;
+
+	spin_lock_irqsave(&replica->link->state_lock, flags);
+	phase = replica->phase;
+	spin_unlock_irqrestore(&replica->link->state_lock, flags);
+	return phase;
+}
+
+/* The epoch that goes into what this end sends. Any context. */
+u64 hf_replica_epoch(struct hf_link *link)
+{
+	u64 epoch;
+
+	rcu_read_lock();
+	epoch = rcu_dereference(link->vol->conf)->data.epoch;
+	rcu_read_unlock();
+	return epoch;
+}
+
+/* The newest stamp received; what every answer echoes (R5). */
+u64 hf_replica_stamp(struct hf_link *link)
+{
+	unsigned long flags;
+	u64 stamp;
+
+	spin_lock_irqsave(&link->state_lock, flags);
+	stamp = link->stamp_newest;
+	spin_unlock_irqrestore(&link->state_lock, flags);
+	return stamp;
+}
+
+static void take_stamp(struct hf_replica *replica, u64 stamp)
+{
+	struct hf_link *link = replica->link;
+	unsigned long flags;
+
+	/* The promise first: an answer may carry the stamp from then on (R5). */
+	hf_slot_promise(replica->slot, replica->primary_node, replica->primary_instance);
+	spin_lock_irqsave(&link->state_lock, flags);
+	link->stamp_newest = max(link->stamp_newest, stamp);
+	spin_unlock_irqrestore(&link->state_lock, flags);
+}
+
+/* What every message of an accepted link carries: stamp and stable. */
+void hf_replica_note(struct hf_link *link, const struct hf_wire_hdr *hdr)
+{
+	struct hf_replica *replica = link->replica;
+
+	take_stamp(replica, le64_to_cpu(hdr->stamp));
+	hf_slot_stable(replica->slot, link->term, le64_to_cpu(hdr->stable));
+}
+
+/* ----------------------------------------------------------------- opening */
+
+/* Queue the setup work, with a reference on the link of its own. */
+static void want_setup(struct hf_replica *replica, unsigned int delay_ms)
+{
+	struct hf_link *link = hf_link_get(replica->link);
+
+	/* It was queued already: then it has its reference. */
+	if (mod_delayed_work(hf_link_wq, &replica->setup_work, msecs_to_jiffies(delay_ms)))
+		hf_link_put(link);
+}
+
+/* The slot's last backing I/O ended; called by its wait queue, any context. */
+static int on_drained(struct wait_queue_entry *entry, unsigned int mode, int sync, void *key)
+{
+	want_setup(container_of(entry, struct hf_replica, drained), 0);
+	return 0;
+}
+
+/*
+ * Is this primary to be served, in the words of enum hf_status. conf_lock
+ * held; may adopt a newer epoch of the same term (R1).
+ */
+static u8 judge_hello(struct hf_replica *replica)
+{
+	struct hf_volume *vol = replica->link->vol;
+	const struct hf_conf_data *hello = &replica->hello_conf;
+	struct hf_slot *slot = vol->slot;
+	const struct hf_conf_data *conf;
+	int nr;
+
+	lockdep_assert_held(&vol->conf_lock);
+	conf = &rcu_dereference_protected(vol->conf, lockdep_is_held(&vol->conf_lock))->data;
+	if (vol->dead || memcmp(hello->volume, conf->volume, sizeof(conf->volume)))
+		return HF_ST_VOLUME;
+	if (replica->hello_term || hello->term != conf->term || conf->term != replica->link->term)
+		return HF_ST_TERM;
+	if (!slot || !hf_slot_usable(slot))
+		return HF_ST_DEVICE;
+	if (hello->epoch > conf->epoch) {
+		int error = hf_conf_adopt(vol, hello, true, NULL);
+
+		if (error)
+			return error == -EIO ? HF_ST_DEVICE : HF_ST_PRIMARY;
+		conf = &rcu_dereference_protected(vol->conf,
+						  lockdep_is_held(&vol->conf_lock))->data;
+	}
+	if (!conf->primary_node || hello->primary_node != conf->primary_node ||
+	    hello->primary_instance != conf->primary_instance)
+		return HF_ST_PRIMARY;
+	nr = hf_conf_slot_of(conf, vol->node_id);
+	if (nr != hf_slot_nr(slot) || nr != replica->link->slot_nr ||
+	    conf->slots[nr].incarnation != hf_slot_incarnation(slot))
+		return HF_ST_INCARNATION;
+	/* R4: what was decided about another life does not hold for this one. */
+	if (!hf_conf_activated(conf) && (conf->in_sync_mask & BIT(nr)) &&
+	    conf->slots[nr].cited_life != hf_slot_life(slot))
+		return HF_ST_LIFE;
+	if (conf->size_bytes != hf_slot_size_bytes(slot))
+		return HF_ST_SIZE;
+	/* R5: a reboot from here on owes a grace, and must know it. */
+	if (hf_slot_open_promises(slot))
+		return HF_ST_DEVICE;
+	return HF_ST_OK;
+}
+
+static void accept_hello(struct hf_replica *replica)
+{
+	struct hf_slot *slot = replica->link->vol->slot;
+	struct hf_wire_hello_ack *ack = &replica->ack;
+	struct hf_link *link = replica->link;
+
+	replica->slot = hf_slot_get(slot);
+	replica->primary_node = replica->hello_conf.primary_node;
+	replica->primary_instance = replica->hello_conf.primary_instance;
+	link->expect.granule_shift = hf_slot_granule_shift(slot);
+	link->expect.volume_bytes = hf_slot_size_bytes(slot);
+	ack->life = cpu_to_le64(hf_slot_life(slot));
+	ack->incarnation = cpu_to_le64(hf_slot_incarnation(slot));
+	ack->size_bytes = cpu_to_le64(hf_slot_size_bytes(slot));
+	ack->log_entries = cpu_to_le32(hf_slot_log_entries(slot));
+	ack->extent_shift = cpu_to_le32(hf_slot_extent_shift(slot));
+	ack->granule_shift = cpu_to_le32(hf_slot_granule_shift(slot));
+	ack->flags = cpu_to_le32(hf_slot_unclean(slot) ? HF_HELLO_UNCLEAN : 0);
+	ack->wait_ms = cpu_to_le32(hf_slot_promise_left(slot, replica->primary_node,
+							replica->primary_instance));
+	take_stamp(replica, replica->hello_stamp);
+}
+
+static void answer_hello(struct hf_replica *replica)
+{
+	replica->status = judge_hello(replica);
+	replica->link->expect.version = replica->hello_version;
+	if (replica->status == HF_ST_OK) {
+		accept_hello(replica);
+		hf_link_set_state(replica->link, HOLDFAST_LINK_WAITING);
+		set_phase(replica, HF_REPLICA_DRAIN);
+	} else {
+		set_phase(replica, HF_REPLICA_REFUSED);
+	}
+	hf_link_want(replica->link, HF_PENDING_HELLO_ACK);
+}
+
+static void stop_waiting(struct hf_replica *replica)
+{
+	if (replica->waiting)
+		hf_slot_drain_unwait(replica->slot, &replica->drained);
+	replica->waiting = false;
+}
+
+/*
+ * R1: nothing that was submitted for an earlier link may still land. R5: no
+ * promise to another primary may be open. Comes back until both hold.
+ */
+static bool may_be_ready(struct hf_replica *replica)
+{
+	unsigned int left_ms;
+
+	if (!replica->waiting) {
+		/* In the queue first, so that an end between here and there is seen. */
+		hf_slot_drain_wait(replica->slot, &replica->drained);
+		replica->waiting = true;
+	}
+	if (hf_slot_busy(replica->slot))
+		return false;
+	left_ms = hf_slot_promise_left(replica->slot, replica->primary_node,
+				       replica->primary_instance);
+	if (left_ms) {
+		want_setup(replica, left_ms);
+		return false;
+	}
+	return true;
+}
+
+static void begin_report(struct hf_replica *replica)
+{
+	if (!may_be_ready(replica))
+		return;
+	stop_waiting(replica);
+	replica->extents = kmalloc_array(HF_LOG_MAX_ENTRIES, sizeof(*replica->extents),
+					 GFP_KERNEL);
+	if (!replica->extents) {
+		hf_link_abort(replica->link, HOLDFAST_DOWN_LOCAL);
+		return;
+	}
+	replica->all_extents = hf_slot_all_logged(replica->slot);
+	replica->nr_extents = replica->all_extents ? hf_slot_nr_extents(replica->slot) :
+			      hf_slot_logged(replica->slot, replica->extents, HF_LOG_MAX_ENTRIES);
+	set_phase(replica, HF_REPLICA_REPORT);
+	hf_link_want(replica->link, HF_PENDING_REPORT);
+}
+
+static void setup_work(struct work_struct *work)
+{
+	struct hf_replica *replica = container_of(to_delayed_work(work), struct hf_replica,
+						  setup_work);
+	struct hf_link *link = replica->link;
+	struct hf_volume *vol = link->vol;
+	bool opened = false;
+
+	mutex_lock(&vol->conf_lock);
+	if (vol->server_link == link && hf_link_state(link) != HOLDFAST_LINK_DOWN) {
+		if (phase_of(replica) == HF_REPLICA_CHECK) {
+			answer_hello(replica);
+			opened = true;
+		}
+		if (phase_of(replica) == HF_REPLICA_DRAIN)
+			begin_report(replica);
+	}
+	mutex_unlock(&vol->conf_lock);
+	if (opened)
+		hf_event(vol, HOLDFAST_EVENT_LINK, link->slot_nr);
+	hf_link_put(link);
+}
+
+/* --------------------------------------------------- control: what comes in */
+
+static int on_hello(struct hf_replica *replica, struct hf_in *in)
+{
+	const char *why = "";
+
+	if (phase_of(replica) != HF_REPLICA_NEW)
+		return -EPROTO;
+	if (hf_wire_hello_check(&in->hdr, in->buf, &replica->hello_conf,
+				&replica->hello_version, &why)) {
+		hf_recv_refused(replica->link, why);
+		return -EPROTO;
+	}
+	replica->hello_term = in->wrong_term;
+	replica->hello_stamp = le64_to_cpu(in->hdr.stamp);
+	set_phase(replica, HF_REPLICA_CHECK);
+	want_setup(replica, 0);
+	return 0;
+}
+
+/* On hf_link_wq: adoption waits for conf_lock and for the metadata device. */
+static void offer_work(struct work_struct *work)
+{
+	struct hf_replica *replica = container_of(work, struct hf_replica, offer_work);
+	struct hf_link *link = replica->link;
+	struct hf_volume *vol = link->vol;
+	struct hf_conf_data offered;
+	unsigned int want = 0;
+	unsigned long flags;
+	int error = 0;
+	u64 epoch;
+
+	spin_lock_irqsave(&link->state_lock, flags);
+	offered = replica->offered;
+	spin_unlock_irqrestore(&link->state_lock, flags);
+
+	mutex_lock(&vol->conf_lock);
+	if (vol->server_link != link || hf_link_state(link) == HOLDFAST_LINK_DOWN)
+		goto unlock;
+	epoch = hf_replica_epoch(link);
+	if (offered.epoch > epoch)
+		error = hf_conf_adopt(vol, &offered, true, NULL);
+	epoch = hf_replica_epoch(link);
+	if (!error && epoch >= offered.epoch) {
+		want = HF_PENDING_CONF_ACK;
+		spin_lock_irqsave(&link->state_lock, flags);
+		link->acked_epoch = epoch;
+		spin_unlock_irqrestore(&link->state_lock, flags);
+	}
+unlock:
+	mutex_unlock(&vol->conf_lock);
+	if (want)
+		hf_link_want(link, want);
+	if (error)
+		hf_link_abort(link, error == -EIO ? HOLDFAST_DOWN_DEVICE : HOLDFAST_DOWN_PROTOCOL);
+	hf_link_put(link);
+}
+
+static int on_conf(struct hf_replica *replica, struct hf_in *in)
+{
+	struct hf_link *link = replica->link;
+	struct hf_conf_data conf;
+	const char *why = "";
+	unsigned long flags;
+
+	if (hf_wire_conf_check(&in->hdr, in->buf, &conf, &why)) {
+		hf_recv_refused(link, why);
+		return -EPROTO;
+	}
+	spin_lock_irqsave(&link->state_lock, flags);
+	replica->offered = conf;
+	spin_unlock_irqrestore(&link->state_lock, flags);
+	hf_link_get(link);
+	if (!queue_work(hf_link_wq, &replica->offer_work))
+		hf_link_put(link);
+	return 0;
+}
+
+static int control_message(struct hf_conn *conn, struct hf_in *in)
+{
+	struct hf_link *link = conn->link;
+	struct hf_replica *replica = link->replica;
+
+	if (!hf_recv_control_crc_ok(in))
+		return -EBADMSG;
+	hf_link_heard(link);
+	if (in->hdr.opcode == HF_OP_HELLO)
+		return on_hello(replica, in);
+	if (phase_of(replica) < HF_REPLICA_DRAIN) {
+		hf_recv_refused(link, "message before hello was answered");
+		return -EPROTO;
+	}
+	hf_replica_note(link, &in->hdr);
+	switch (in->hdr.opcode) {
+	case HF_OP_BEACON:
+		WRITE_ONCE(replica->holding_ms, le32_to_cpu(in->hdr.holding_ms));
+		hf_link_want(link, HF_PENDING_BEACON_ACK);
+		return 0;
+	case HF_OP_CONF:
+		return on_conf(replica, in);
+	case HF_OP_CONF_ACK:
+		return 0;
+	}
+	return -EPROTO;
+}
+
+/* --------------------------------------------------- control: what goes out */
+
+static void begin_answer(struct hf_link *link, struct hf_out *out, u8 opcode)
+{
+	hf_send_hdr(link, out, opcode, hf_replica_epoch(link));
+	out->hdr.stamp = cpu_to_le64(hf_replica_stamp(link));
+}
+
+static void build_extents(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_replica *replica = conn->link->replica;
+	__le64 *to = conn->out_buf;
+	unsigned int nr;
+
+	nr = min_t(u64, replica->nr_extents - replica->reported, EXTENTS_PER_MESSAGE);
+	for (unsigned int i = 0; i < nr; i++) {
+		u64 at = replica->reported + i;
+
+		to[i] = cpu_to_le64(replica->all_extents ? at : replica->extents[at]);
+	}
+	replica->reported += nr;
+	begin_answer(conn->link, out, HF_OP_EXTENTS);
+	hf_send_payload(out, to, nr * sizeof(*to));
+}
+
+/* False: no more own bits. */
+static bool build_own_bits(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_replica *replica = conn->link->replica;
+	struct hf_slot *slot = replica->slot;
+	u64 size = hf_slot_size_bytes(slot);
+	u64 start, end, range;
+	u32 bytes;
+
+	if (replica->own_from >= size ||
+	    !hf_slot_next_dirty(slot, hf_slot_nr(slot), replica->own_from, &start, &end))
+		return false;
+	range = min_t(u64, size - start, HF_WIRE_MAX_BITS_RANGE);
+	bytes = hf_wire_bits_bytes(range, hf_slot_granule_shift(slot));
+	hf_slot_export_dirty(slot, hf_slot_nr(slot), start, conn->out_buf,
+			     DIV_ROUND_UP_ULL(range, 1ull << hf_slot_granule_shift(slot)));
+	replica->own_from = start + range;
+	begin_answer(conn->link, out, HF_OP_OWN_BITS);
+	out->hdr.offset = cpu_to_le64(start);
+	out->hdr.range_len = cpu_to_le32(range);
+	hf_send_payload(out, conn->out_buf, bytes);
+	return true;
+}
+
+/* One part of the report a turn; beacons go between them. */
+static bool build_report(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_replica *replica = conn->link->replica;
+	struct hf_link *link = conn->link;
+
+	if (replica->reported < replica->nr_extents) {
+		build_extents(conn, out);
+	} else if (!build_own_bits(conn, out)) {
+		if (!hf_link_set_state(link, HOLDFAST_LINK_READY))
+			return false;
+		set_phase(replica, HF_REPLICA_READY);
+		begin_answer(link, out, HF_OP_READY);
+		return true;
+	}
+	hf_link_want(link, HF_PENDING_REPORT);
+	return true;
+}
+
+static void build_hello_ack(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_replica *replica = conn->link->replica;
+
+	begin_answer(conn->link, out, HF_OP_HELLO_ACK);
+	out->hdr.status = replica->status;
+	hf_send_payload(out, &replica->ack, sizeof(replica->ack));
+}
+
+static void build_conf(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_wire_conf *wire = conn->out_buf;
+	struct hf_link *link = conn->link;
+	unsigned long flags;
+
+	spin_lock_irqsave(&link->state_lock, flags);
+	*wire = link->conf;
+	spin_unlock_irqrestore(&link->state_lock, flags);
+	begin_answer(link, out, HF_OP_CONF);
+	out->hdr.epoch = wire->epoch;
+	hf_send_payload(out, wire, sizeof(*wire));
+}
+
+static void build_conf_ack(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_link *link = conn->link;
+	unsigned long flags;
+	u64 epoch;
+
+	spin_lock_irqsave(&link->state_lock, flags);
+	epoch = link->acked_epoch;
+	spin_unlock_irqrestore(&link->state_lock, flags);
+	begin_answer(link, out, HF_OP_CONF_ACK);
+	out->hdr.epoch = cpu_to_le64(epoch);
+}
+
+static bool next_control(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_link *link = conn->link;
+	unsigned int allowed = HF_PENDING_HELLO_ACK;
+
+	if (link->replica->hello_answered)
+		allowed = ~0u;
+	switch (hf_send_take_pending(link, allowed)) {
+	case HF_PENDING_HELLO_ACK:
+		build_hello_ack(conn, out);
+		return true;
+	case HF_PENDING_BEACON_ACK:
+		begin_answer(link, out, HF_OP_BEACON_ACK);
+		return true;
+	case HF_PENDING_CONF:
+		build_conf(conn, out);
+		return true;
+	case HF_PENDING_CONF_ACK:
+		build_conf_ack(conn, out);
+		return true;
+	case HF_PENDING_REPORT:
+		return build_report(conn, out);
+	}
+	return false;
+}
+
+static void control_sent(struct hf_conn *conn, struct hf_out *out)
+{
+	struct hf_replica *replica = conn->link->replica;
+
+	switch (out->hdr.opcode) {
+	case HF_OP_HELLO_ACK:
+		replica->hello_answered = true;
+		if (replica->status != HF_ST_OK)
+			hf_link_abort(conn->link, HOLDFAST_DOWN_REFUSED);
+		break;
+	case HF_OP_READY:
+		hf_event(conn->link->vol, HOLDFAST_EVENT_LINK, conn->link->slot_nr);
+		break;
+	}
+}
+
+static const struct hf_conn_ops control_ops = {
+	.next		= next_control,
+	.sent		= control_sent,
+	.header		= hf_recv_control_header,
+	.message	= control_message,
+};
+
+/* -------------------------------------------------------------------- life */
+
+/* Every beacon period. A failed slot has nothing to say on a link (R3). */
+void hf_replica_tick(struct hf_link *link, u64 now)
+{
+	struct hf_replica *replica = link->replica;
+
+	if (phase_of(replica) >= HF_REPLICA_DRAIN && !hf_slot_usable(replica->slot))
+		hf_link_abort(link, HOLDFAST_DOWN_DEVICE);
+	/* Room may have come back without a request of this link's being freed. */
+	hf_replica_io_unstall(replica);
+}
+
+/*
+ * The link is stopped; runs again for answers that came late. Must not wait
+ * for the setup and offer works, which may wait for conf_lock.
+ */
+void hf_replica_stopped(struct hf_link *link)
+{
+	struct hf_replica *replica = link->replica;
+
+	hf_replica_io_stopped(link);
+	if (cancel_delayed_work(&replica->setup_work))
+		hf_link_put(link);
+	hf_event(link->vol, HOLDFAST_EVENT_LINK, link->slot_nr);
+}
+
+void hf_replica_free(struct hf_link *link)
+{
+	struct hf_replica *replica = link->replica;
+
+	if (!replica)
+		return;
+	stop_waiting(replica);
+	if (replica->slot)
+		hf_slot_put(replica->slot);
+	kfree(replica->extents);
+	hf_replica_io_destroy(replica);
+	kfree(replica);
+}
+
+static int alloc_replica(struct hf_link *link)
+{
+	struct hf_replica *replica = kzalloc(sizeof(*replica), GFP_KERNEL);
+
+	if (!replica)
+		return -ENOMEM;
+	replica->link = link;
+	INIT_DELAYED_WORK(&replica->setup_work, setup_work);
+	INIT_WORK(&replica->offer_work, offer_work);
+	init_waitqueue_func_entry(&replica->drained, on_drained);
+	link->replica = replica;
+	return hf_replica_io_init(replica);
+}
+
+/* Is a link at @term to be served here at all? The rest is hello's matter. */
+static int check_serve(struct hf_volume *vol, u64 term, struct netlink_ext_ack *extack)
+{
+	const struct hf_conf *conf;
+
+	conf = rcu_dereference_protected(vol->conf, lockdep_is_held(&vol->conf_lock));
+	if (!conf || !vol->slot) {
+		NL_SET_ERR_MSG(extack, "The volume has no slot here");
+		return -ENODEV;
+	}
+	if (conf->data.term != term) {
+		NL_SET_ERR_MSG(extack, "The link is of another term than the volume");
+		return -ESTALE;
+	}
+	if (conf->data.primary_node == vol->node_id) {
+		NL_SET_ERR_MSG(extack, "This node is the primary itself");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int hf_link_serve(struct hf_volume *vol, u64 term, u64 link_id, int fd_control, int fd_data,
+		  struct netlink_ext_ack *extack)
+{
+	struct hf_link *old = vol->server_link, *link;
+	int error;
+
+	lockdep_assert_held(&vol->conf_lock);
+	error = check_serve(vol, term, extack);
+	if (error)
+		return error;
+	if (fd_control == fd_data) {
+		NL_SET_ERR_MSG(extack, "The control and the data connection must be two sockets");
+		return -EINVAL;
+	}
+	if (old && old->id == link_id && hf_link_state(old) != HOLDFAST_LINK_DOWN)
+		return 0;
+	link = hf_link_alloc(vol, HOLDFAST_ROLE_SLOT, term, link_id, hf_slot_nr(vol->slot));
+	if (!link)
+		return -ENOMEM;
+	error = alloc_replica(link);
+	if (!error) {
+		link->expect.volume_bytes = hf_slot_size_bytes(vol->slot);
+		error = hf_link_adopt_sockets(link, fd_control, fd_data, &control_ops,
+					      &hf_replica_data_ops, extack);
+	}
+	if (error) {
+		hf_link_put(link);
+		return error;
+	}
+	/* A new link of the same primary replaces the older one (R1). */
+	hf_replica_stop(vol);
+	vol->server_link = link;
+	hf_link_start(link);
+	return 0;
+}
+
+void hf_replica_stop(struct hf_volume *vol)
+{
+	struct hf_link *link = vol->server_link;
+
+	lockdep_assert_held(&vol->conf_lock);
+	if (!link)
+		return;
+	hf_link_stop(link, HOLDFAST_DOWN_LOCAL);
+	stop_waiting(link->replica);
+	vol->server_link = NULL;
+	hf_link_put(link);
+}
+
+void hf_replica_tell(struct hf_volume *vol, const struct hf_conf *conf)
+{
+	struct hf_link *link = vol->server_link;
+	unsigned long flags;
+
+	lockdep_assert_held(&vol->conf_lock);
+	if (!link || conf->data.term != link->term)
+		return;
+	spin_lock_irqsave(&link->state_lock, flags);
+	hf_conf_encode(&conf->data, &link->conf);
+	spin_unlock_irqrestore(&link->state_lock, flags);
+	hf_link_want(link, HF_PENDING_CONF);
+}
+
+bool hf_replica_info(struct hf_volume *vol, struct hf_replica_info *info)
+{
+	struct hf_link *link = vol->server_link;
+
+	lockdep_assert_held(&vol->conf_lock);
+	if (!link)
+		return false;
+	info->state = hf_link_state(link);
+	info->reason = hf_link_reason(link);
+	info->link_id = link->id;
+	info->term = link->term;
+	info->holding_ms = info->state == HOLDFAST_LINK_READY ?
+			   READ_ONCE(link->replica->holding_ms) : 0;
+	return true;
+}
