@@ -40,7 +40,7 @@ inline reboot(i, k) {
 	/* R10: what the log says after the reboot. */
 	if
 	:: IN(mlogu, i) -> munc = munc | B(i)
-	:: else
+	:: else -> munc = munc & ~B(i)
 	fi;
 	bits[i] = dbits[i];
 	if

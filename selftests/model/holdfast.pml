@@ -64,9 +64,24 @@
 	STEP(G_COUNT(p, i), count(p, i))		\
 	STEP(G_ASK(p, i), ask(p, i))
 
-/* Witnesses: that a situation is reached at all. */
+/* Witnesses: situations that the search must reach, else it shows little. */
+#if defined(WIT_TWICE_PROMOTED)		/* two failovers, both writes done */
+#define WIT	(gterm == 3 && nw == 2 && legal == V(3) && SETTLED)
+#elif defined(WIT_RESUMED)		/* R6: a held write comes to a later term */
+#define WIT	(pst[0] == SERVE && trm[0] > 1 && hv[0] != 0)
+#elif defined(WIT_READMITTED)		/* R9, and the slot serves later */
+#define WIT	(pst[1] == SERVE && gterm > 1 && wv[1] != 0)
+#elif defined(WIT_ALL_READMITTED)	/* R9 for two slots */
+#define WIT	(cset == ALL && SETTLED)
+#elif defined(WIT_DISKLESS)		/* R11: a write done without own disk */
+#define WIT	(pst[0] == SERVE && !IN(aset[0], 0) && legal == V(3))
+#elif defined(WIT_CONTINUED)		/* R3: a rebooted slot goes on */
+#define WIT	(pst[0] == SERVE && nf == NF && legal == V(3) && lk[0] != 0)
+#elif defined(WIT_ALL_UNCLEAN)		/* R10: reference among unclean slots */
+#define WIT	(pst[1] == RECON && munc == ALL)
+#endif
 #ifdef WIT
-#define WITNESS		STEP(WIT, assert(false))
+#define WITNESS	STEP(WIT, assert(false))
 #else
 #define WITNESS
 #endif

@@ -7,7 +7,11 @@
 /* R2, R5: every slot of the set and every counted one. The adopted set is the
  * old one until a drop is committed and told (R3). */
 #define COUNTED(p)	(aset[p] | cnt[p])
+#ifdef MUT_LEASE_UNCOUNTED
+#define LEASED(p)	SUBSET(aset[p] & ~B(p), lease[p])
+#else
 #define LEASED(p)	SUBSET(COUNTED(p) & ~B(p), lease[p])
+#endif
 #ifdef MUT_NO_LEASE
 #define MAY_ANSWER(p)	true
 #else
@@ -19,10 +23,14 @@
 #define AWAITED(p)	COUNTED(p)
 #endif
 #define DISKLESS(p)	(!IN(aset[p], p))
-#ifdef MUT_DISKLESS_NOFLUSH
+/* R11: from the device error on, not only from the commit of the drop. */
+#if defined(MUT_DISKLESS_NOFLUSH)
 #define FLUSHED11(p)	true
-#else
+#elif defined(MUT_DISKLESS_FROM_COMMIT)
 #define FLUSHED11(p)	(!DISKLESS(p) || SUBSET(aset[p], rfl[p]))
+#else
+#define FLUSHED11(p)	(!DISKLESS(p) && !IN(mfail, p) || \
+			 DISKLESS(p) && SUBSET(aset[p], rfl[p]))
 #endif
 #define DURABLY(p)	(IN(mfua, p) || DISKLESS(p))	/* R2, R11 */
 

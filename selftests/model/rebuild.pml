@@ -19,11 +19,16 @@
 #else
 #define OWNRANGES(s)	(IN(mls, s) || IN(mlogu, s))
 #endif
+#ifdef MUT_LIST_WITHOUT_INFLIGHT
+#define MISSED(p)	false
+#else
+#define MISSED(p)	(wv[p] != 0)
+#endif
 inline rebuild(p, s) {
 	link_up(p, s);
 	rbn[p] = s + 1;
 	if
-	:: IN(bits[p], s) || OWNRANGES(s) || wv[p] != 0 ->
+	:: IN(bits[p], s) || OWNRANGES(s) || MISSED(p) ->
 		rbs[p] = S_LINKED
 	:: else -> rbs[p] = S_CLEAN
 	fi

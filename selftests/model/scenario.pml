@@ -3,7 +3,8 @@
  * Where a run starts and what may happen to it. The runner says which
  * scenario (SC_...) and may change a bound. Node 0 serves at first.
  */
-#if defined(SC_THREE) || defined(SC_MARKS) || defined(SC_BITMAPS) || defined(SC_RECON)
+#if defined(SC_THREE) || defined(SC_MARKS) || defined(SC_HELD) || \
+    defined(SC_BITMAPS) || defined(SC_RECON)
 #define N 3
 #else
 #define N 2
@@ -33,7 +34,7 @@
 #define READS 1
 #endif
 #ifndef SYMMETRIC
-#ifdef SC_RECON
+#if defined(SC_RECON) || defined(SC_MARKS) || defined(SC_HELD)
 #define SYMMETRIC 0
 #else
 #define SYMMETRIC 1

@@ -209,26 +209,21 @@ inline primary_adopts(p) {
 #else
 #define ADOPTMARKS	true
 #endif
-/* R6: held writes live on only if this instance was the last activated. */
-#ifdef MUT_RESUME_ALWAYS
-#define LASTACTIVE(i)	true
-#else
-#define LASTACTIVE(i)	(clast == i + 1)
-#endif
 #define G_ADOPT(i)	(!IN(mcur, i))
 inline adopt(i) {
 	if
 	:: trm[i] < cterm ->
 		close_link(i);
 		if
-		:: cprim == i && LASTACTIVE(i) && pst[i] == SERVE &&
+		:: cprim == i && clast == i + 1 && pst[i] == SERVE &&
 		   wv[i] != 0 && !IN(mdone, i) ->
+			assert(trm[i] == gterm);
 			x = wv[i];		/* R6: same boot, same disk */
 			y = IN(mfua, i);
 			clear_role(i);
 			hv[i] = x;
 			mfua = mfua | (y << i)
-		:: cprim == i && LASTACTIVE(i) && hv[i] != 0 ->
+		:: cprim == i && clast == i + 1 && hv[i] != 0 ->
 			y = IN(mfua, i);
 			clear_role(i);
 			mfua = mfua | (y << i)

@@ -68,6 +68,13 @@ inline scenario() {
 	healthy(B(0) | B(1));
 	stale(2);
 	write(0, 0)
+#elif defined(SC_HELD)
+	/* As before, but the lost slot is still in the set: the write is
+	 * held for it, and dropping it is part of the run. */
+	healthy(ALL);
+	lk[0] = B(1);
+	slink[2] = 0;
+	write(0, 0)
 #elif defined(SC_RECON)
 	/* The primary crashed with a write in flight that slot 1 alone
 	 * got. */
