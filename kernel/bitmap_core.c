@@ -197,8 +197,12 @@ bool hf_bitmap_test(const struct hf_bitmap *bm, u64 offset, u64 length)
 
 bool hf_bitmap_next(const struct hf_bitmap *bm, u64 from, u64 *start, u64 *end)
 {
-	u64 bit = find_bit_from(bm, from >> bm->granule_shift, true);
+	u64 bit;
 
+	/* A run that ended with the volume may have ended inside its granule. */
+	if (from >= bm->size_bytes)
+		return false;
+	bit = find_bit_from(bm, from >> bm->granule_shift, true);
 	if (bit == bm->nr_bits)
 		return false;
 	*start = bit << bm->granule_shift;

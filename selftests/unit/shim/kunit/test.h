@@ -53,21 +53,20 @@ static inline void *kunit_kzalloc(struct kunit *test, size_t bytes, int gfp)
 	return memory->data;
 }
 
-#define KUNIT_SHIM_CHECK(test, ok, fatal, fmt, ...) do {			\
-	if (ok)									\
-		break;								\
-	(test)->failed = true;							\
-	printf("# %s:%d: " fmt "\n", __FILE__, __LINE__, ##__VA_ARGS__);	\
-	if (fatal)								\
-		longjmp((test)->abort, 1);					\
+#define KUNIT_SHIM_CHECK(test, ok, fatal, text, fmt, ...) do {				\
+	if (ok)										\
+		break;									\
+	(test)->failed = true;								\
+	printf("# %s:%d: expected %s; " fmt "\n", __FILE__, __LINE__, text, ##__VA_ARGS__);	\
+	if (fatal)									\
+		longjmp((test)->abort, 1);						\
 } while (0)
 
-#define KUNIT_SHIM_CMP(test, a, op, b, fatal, fmt, ...) do {			\
-	long long _l = (long long)(a), _r = (long long)(b);			\
-										\
-	KUNIT_SHIM_CHECK(test, _l op _r, fatal,					\
-			 "expected " #a " " #op " " #b ", but %lld and %lld " fmt,	\
-			 _l, _r, ##__VA_ARGS__);				\
+#define KUNIT_SHIM_CMP(test, a, op, b, fatal, fmt, ...) do {				\
+	long long _l = (long long)(a), _r = (long long)(b);				\
+											\
+	KUNIT_SHIM_CHECK(test, _l op _r, fatal, #a " " #op " " #b,			\
+			 "they are %lld and %lld " fmt, _l, _r, ##__VA_ARGS__);		\
 } while (0)
 
 #define KUNIT_EXPECT_EQ(test, a, b)	KUNIT_SHIM_CMP(test, a, ==, b, false, "")
@@ -83,24 +82,23 @@ static inline void *kunit_kzalloc(struct kunit *test, size_t bytes, int gfp)
 	KUNIT_SHIM_CMP(test, a, ==, b, false, fmt, ##__VA_ARGS__)
 #define KUNIT_ASSERT_EQ_MSG(test, a, b, fmt, ...) \
 	KUNIT_SHIM_CMP(test, a, ==, b, true, fmt, ##__VA_ARGS__)
-#define KUNIT_EXPECT_TRUE(test, c)	KUNIT_SHIM_CHECK(test, (c), false, "expected " #c)
-#define KUNIT_EXPECT_FALSE(test, c)	KUNIT_SHIM_CHECK(test, !(c), false, "expected not " #c)
-#define KUNIT_ASSERT_TRUE(test, c)	KUNIT_SHIM_CHECK(test, (c), true, "expected " #c)
-#define KUNIT_ASSERT_FALSE(test, c)	KUNIT_SHIM_CHECK(test, !(c), true, "expected not " #c)
+#define KUNIT_EXPECT_TRUE(test, c)	KUNIT_SHIM_CHECK(test, (c), false, #c, "")
+#define KUNIT_EXPECT_FALSE(test, c)	KUNIT_SHIM_CHECK(test, !(c), false, "not " #c, "")
+#define KUNIT_ASSERT_TRUE(test, c)	KUNIT_SHIM_CHECK(test, (c), true, #c, "")
+#define KUNIT_ASSERT_FALSE(test, c)	KUNIT_SHIM_CHECK(test, !(c), true, "not " #c, "")
 #define KUNIT_ASSERT_TRUE_MSG(test, c, fmt, ...) \
-	KUNIT_SHIM_CHECK(test, (c), true, "expected " #c " " fmt, ##__VA_ARGS__)
+	KUNIT_SHIM_CHECK(test, (c), true, #c, fmt, ##__VA_ARGS__)
 #define KUNIT_EXPECT_TRUE_MSG(test, c, fmt, ...) \
-	KUNIT_SHIM_CHECK(test, (c), false, "expected " #c " " fmt, ##__VA_ARGS__)
+	KUNIT_SHIM_CHECK(test, (c), false, #c, fmt, ##__VA_ARGS__)
 #define KUNIT_EXPECT_PTR_EQ(test, a, b) \
-	KUNIT_SHIM_CHECK(test, (const void *)(a) == (const void *)(b), false, "expected " #a " == " #b)
-#define KUNIT_EXPECT_NOT_NULL(test, p)	KUNIT_SHIM_CHECK(test, (p), false, "expected " #p)
-#define KUNIT_ASSERT_NOT_NULL(test, p)	KUNIT_SHIM_CHECK(test, (p), true, "expected " #p)
-#define KUNIT_EXPECT_STREQ(test, a, b) do {					\
-	const char *_l = (a), *_r = (b);					\
-										\
-	KUNIT_SHIM_CHECK(test, _l && _r && !strcmp(_l, _r), false,		\
-			 "expected " #a " to be \"%s\", but it is \"%s\"", _r,	\
-			 _l ? _l : "(null)");					\
+	KUNIT_SHIM_CHECK(test, (const void *)(a) == (const void *)(b), false, #a " == " #b, "")
+#define KUNIT_EXPECT_NOT_NULL(test, p)	KUNIT_SHIM_CHECK(test, (p), false, #p, "")
+#define KUNIT_ASSERT_NOT_NULL(test, p)	KUNIT_SHIM_CHECK(test, (p), true, #p, "")
+#define KUNIT_EXPECT_STREQ(test, a, b) do {						\
+	const char *_l = (a), *_r = (b);						\
+											\
+	KUNIT_SHIM_CHECK(test, _l && _r && !strcmp(_l, _r), false, #a " as " #b,	\
+			 "it is \"%s\"", _l ? _l : "(null)");				\
 } while (0)
 
 static inline void kunit_shim_free(struct kunit *test)
