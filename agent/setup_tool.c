@@ -221,6 +221,7 @@ int setup_find(struct setup *setup, struct hf_nl_volumes *volumes,
 {
 	char why[HF_NL_WHY_MAX];
 
+	*volume = NULL;
 	if (hf_nl_dump(setup->nl, volumes, why))
 		return setup_fail("%s", why);
 	*volume = hf_nl_find(volumes, setup->volume);
