@@ -42,14 +42,16 @@ class Node:
         return os.path.join(self.lab.run_dir, f"{self.name}.{suffix}")
 
     def last_words(self, *logs):
-        """The end of the logs, for a message when something did not start."""
+        """What the logs say about an end: a panic's line, or their last ones."""
         lines = []
         for log in logs or ("qemu.log", "console"):
             try:
                 with open(self.path(log), errors="replace") as f:
-                    lines += f.read().splitlines()[-3:]
+                    text = f.read().splitlines()
             except OSError:
-                pass
+                continue
+            panics = [line for line in text if "Kernel panic" in line]
+            lines += panics[-1:] or text[-3:]
         return " / ".join(lines) or "no message"
 
     def images(self):

@@ -16,7 +16,7 @@ UP = ("up", "-n", "1", "--no-product")
 def wait_for(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 @test
@@ -68,14 +68,18 @@ def owner_death(lab):
 @test
 def interrupted_up(lab):
     """up that is interrupted leaves nothing, at whatever moment."""
-    for delay, how in ((0.3, signal.SIGINT), (1.2, signal.SIGTERM),
-                       (2.0, signal.SIGINT)):
+    moments = ((paths.run_dir(), signal.SIGINT),
+               (paths.disk_dir() + "/initrd", signal.SIGTERM),
+               ("/run/netns/" + paths.netns(), signal.SIGINT),
+               (paths.run_dir() + "/v1.console", signal.SIGTERM))
+    for path, how in moments:
         p = lab.start(*UP)
-        time.sleep(delay)
+        wait_for(lambda: os.path.exists(path) or p.poll() is not None)
+        equal(p.poll(), None, f"up before there was {path}")
         p.send_signal(how)
-        p.wait(60)
+        true(p.wait(60) != 0, f"up succeeded in spite of {how.name}")
         wait_for(lambda: not lab.leftovers())
-        equal(lab.leftovers(), [], f"left over after {how.name} at {delay} s")
+        equal(lab.leftovers(), [], f"left over after {how.name} at {path}")
 
 
 @test
@@ -98,8 +102,8 @@ def failed_boot(lab):
     """up that fails says why in one sentence and leaves nothing."""
     done = lab(*UP, "--append", "init=/nosuch rdinit=/nosuch")
     equal(done.returncode, 1, "status")
-    true(done.stderr.startswith("lab: ") and done.stderr.count("\n") == 1,
-         done.stderr)
+    true(done.stderr.startswith("lab: v1 ") and "Kernel panic" in done.stderr
+         and done.stderr.count("\n") == 1, done.stderr)
     equal(lab.leftovers(), [], "left over")
 
 
