@@ -387,6 +387,8 @@ struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, con
 	raft_set_election_timeout(&lr->raft, scaled(lr, LOG_RAFT_ELECTION_MS));
 	raft_set_heartbeat_timeout(&lr->raft, scaled(lr, LOG_RAFT_ELECTION_MS) / 10);
 	raft_set_install_snapshot_timeout(&lr->raft, scaled(lr, 2000));
+	/* Refuse commands while less than a segment is allocated ahead (a full disk). */
+	raft_set_capacity_threshold(&lr->raft, LOG_RAFT_SEGMENT_BYTES / 1024);
 	raft_set_snapshot_trailing(&lr->raft, LOG_RAFT_TRAILING);
 	return lr;
 err:
@@ -443,6 +445,11 @@ void log_raft_close(struct log_raft *lr, void (*closed)(void *data), void *data)
 static struct raft *raft_of(const struct log_raft *lr)
 {
 	return (struct raft *)&lr->raft;	/* libraft's getters take it without const */
+}
+
+const char *log_raft_strerror(int error)
+{
+	return raft_strerror(error);
 }
 
 bool log_raft_is_leader(const struct log_raft *lr)
@@ -574,8 +581,11 @@ void log_raft_propose(struct log_raft *lr, json_t *command, log_raft_done_cb don
 	memcpy(buf.base, text, len);
 	free(text);
 	rv = raft_apply(&lr->raft, &p->apply, &buf, 1, proposal_applied);
-	if (rv)
-		proposal_fail_soon(p, rv);
+	if (!rv)
+		return;
+	if (rv == RAFT_NOTLEADER || rv == RAFT_NOSPACE)
+		raft_free(buf.base);	/* it was not looked at */
+	proposal_fail_soon(p, rv);
 }
 
 void log_raft_barrier(struct log_raft *lr, log_raft_done_cb done, void *data)

@@ -53,6 +53,8 @@ int log_raft_bootstrap(struct log_raft *lr);
 int log_raft_start(struct log_raft *lr);
 void log_raft_close(struct log_raft *lr, void (*closed)(void *data), void *data);
 
+const char *log_raft_strerror(int error);
+
 bool log_raft_is_leader(const struct log_raft *lr);
 uint32_t log_raft_leader(const struct log_raft *lr);	/* 0: not known */
 uint64_t log_raft_term(const struct log_raft *lr);

@@ -18,7 +18,6 @@
 
 enum {
 	NODE_TICK_MS		= 100,	/* scaled */
-	NODE_PLAN_MS		= 1000,	/* scaled: look again though nothing changed */
 	NODE_GAP_MS		= 1000,	/* scaled: a tick this late means that we were stopped */
 	NODE_MAX_PROPOSALS	= 256,
 };
@@ -46,10 +45,12 @@ struct agent_options {
 };
 
 struct api_wait;
+struct module;
+struct rebuilds;
 struct execute;
 struct heartbeat;
 struct http;
-struct join;
+struct membership;
 struct links;
 struct log_raft;
 struct node_proposal;
@@ -63,8 +64,10 @@ struct agent {
 	struct heartbeat *heartbeat;
 	struct relay *relay;
 	struct http *http;
+	struct module *module;
 	struct links *links;
 	struct execute *execute;
+	struct rebuilds *rebuilds;
 	struct log_raft *log;		/* NULL before founding or joining */
 	struct fsm *fsm;		/* this node's copy, never NULL */
 
@@ -72,13 +75,15 @@ struct agent {
 	struct cmd_node self;		/* id 0 while alone */
 	uint8_t cluster[FSM_UUID_BYTES];
 	uint64_t boot_id;
-	struct join *join;		/* while founding or joining */
+	struct membership *membership;
 
 	uv_timer_t tick;
 	uv_timer_t kick;
 	uint64_t last_tick_ms;
 	uint64_t paused_ms;		/* time in which this process did not run */
-	uint64_t next_plan_ms;
+	uint64_t next_dump_ms;
+	uint64_t last_digest;		/* of the module's view that others were told at once */
+	bool module_was_loaded;
 	bool was_leader;
 	uint32_t last_leader;
 	struct plan_memory memory;
@@ -88,9 +93,10 @@ struct agent {
 	unsigned int nr_proposals;
 	struct api_wait *waits;
 	bool stopping;
+	void (*stopped)(struct agent *agent);
 };
 
-/* 0, or 1 after a logged sentence. */
+/* 0, or 1 after a logged sentence; then node_stop() is not called: the process ends. */
 int node_start(struct agent *agent);
 void node_stop(struct agent *agent, void (*stopped)(struct agent *agent));
 

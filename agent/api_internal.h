@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the api_*.c files alone. */
+#ifndef AGENT_API_INTERNAL_H
+#define AGENT_API_INTERNAL_H
+
+#include "api.h"
+#include "fsm.h"
+#include "node.h"
+
+enum { API_MAX_SEGMENTS = 6 };
+
+/**
+ * struct api_request - a request taken apart; borrowed by whom it is given to
+ * @path, @nr_path: segments of the path after "v1"
+ * @origin: node where it came in
+ * @id: id for the command that it becomes: a repetition is applied once
+ * @deadline_ms: loop_now_ms() until which the caller waits
+ */
+struct api_request {
+	char text[512];
+	char *path[API_MAX_SEGMENTS];
+	unsigned int nr_path;
+	const char *method;
+	json_t *query;		/* object or NULL */
+	json_t *body;		/* object or NULL */
+	uint32_t origin;
+	uint64_t id;
+	uint64_t deadline_ms;
+};
+
+/* false: not a request; *@answer is then the refusal. */
+bool api_request_read(json_t *json, struct api_request *request, json_t **answer);
+bool api_is(const struct api_request *request, const char *method, unsigned int nr_path,
+	    const char *first);
+
+/* New references. */
+json_t *api_ok(json_t *body);		/* steals */
+json_t *api_error(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+json_t *api_result(const struct fsm_result *result);	/* a refusal of the state machine */
+
+/* --- api_read.c: answers from state and facts --- */
+json_t *api_read(struct agent *agent, const struct api_request *request, bool stale);
+json_t *api_volume_json(struct agent *agent, const struct fsm_volume *vol);
+json_t *api_status_json(struct agent *agent);
+
+/* --- api_state.c: what the facts say of a volume --- */
+enum api_slot_state {
+	API_SLOT_MAKING,
+	API_SLOT_IN_SYNC,
+	API_SLOT_UNREACHABLE,	/* in the set, its node or module is not heard */
+	API_SLOT_FAILED,
+	API_SLOT_REBUILDING,
+	API_SLOT_STALE,
+	API_SLOT_AWAY,		/* stale, and its node is not heard */
+};
+
+struct api_slot {
+	enum api_slot_state state;
+	unsigned int percent;		/* REBUILDING */
+	int error;			/* FAILED: errno or 0 */
+	bool in_sync;			/* in the committed set */
+	const struct kernel_slot *kernel;	/* NULL: not told or too old */
+};
+
+struct api_volume {
+	char status[32];		/* "healthy", "rebuilding 37 %" … */
+	bool is_healthy;
+	uint32_t served_on;		/* node whose disk serves now; 0: none */
+	const struct kernel_disk *disk;	/* of the configured primary; NULL: not told */
+	struct api_slot slots[HF_MAX_SLOTS];
+};
+
+/* Fresh view of node @id, or NULL. Own node's included. */
+const struct kernel_view *api_view(struct agent *agent, uint32_t id);
+void api_volume_state(struct agent *agent, const struct fsm_volume *vol, struct api_volume *out);
+const char *api_slot_state_name(enum api_slot_state state);
+
+/* Why @vol is not served or not whole, in words; never empty. */
+void api_volume_trouble(struct agent *agent, const struct fsm_volume *vol, char *why, size_t size);
+
+/* --- api_volume.c: requests of the leader that change volumes or wait for them --- */
+void api_volume_serve(struct agent *agent, const struct api_request *request, api_done_cb done,
+		      void *data);
+
+/* --- api_member.c: init, join, tokens; on the node where they came in --- */
+void api_member_handle(struct agent *agent, struct api_request *request, api_done_cb done,
+		       void *data);
+
+/* --- api.c: waiting --- */
+struct api_wait;
+/* The answer (new reference) when the wait is over, or NULL. @late: the deadline has passed. */
+typedef json_t *(*api_check_cb)(struct agent *agent, struct api_wait *wait, bool late);
+
+/* A request that waits for a state. Freed after it is answered. */
+struct api_wait {
+	struct api_wait *next;		/* agent->waits */
+	api_check_cb check;
+	uint8_t uuid[FSM_UUID_BYTES];
+	char name[FSM_NAME_BYTES];
+	uint64_t command_id;
+	uint64_t begun_ms;
+	uint64_t deadline_ms;
+	uint32_t node;
+	api_done_cb done;
+	void *data;
+};
+
+/* Takes @wait, which was xcalloc'ed with everything but the list filled in. */
+void api_wait_add(struct agent *agent, struct api_wait *wait);
+
+#endif /* AGENT_API_INTERNAL_H */
