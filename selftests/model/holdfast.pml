@@ -42,6 +42,8 @@
 	STEP(G_COMPLETE(p), complete(p))		\
 	STEP(G_RELEASE(p), release(p))			\
 	STEP(G_READ_END(p), read_end(p))		\
+	STEP(G_FLUSH(p), client_flush(p))		\
+	STEP(G_FLUSH_END(p), flush_end(p))		\
 	STEP(G_NAME(p), name(p, NAMESET))		\
 	NAMEONE(p)					\
 	STEP(G_RECON(p), recon(p))			\
@@ -52,6 +54,7 @@
 	STEP(G_NOTICE(i, p), close_link(i))		\
 	STEP(G_ACK(p, i), take_ack(p, i))		\
 	STEP(G_READ(p, i), read(p, i))			\
+	STEP(G_FLUSH_ONE(p, i), flush_one(p, i))	\
 	STEP(G_LINKDOWN(p, i), linkdown(p, i))		\
 	STEP(G_RELINK(p, i), relink(p, i))		\
 	STEP(G_DROP(p, i), pdrop = pdrop | B(i))	\

@@ -139,6 +139,39 @@ inline read_end(p) {
 	rdl = 0
 }
 
+/* R2: a FLUSH completes when all of the set and the counted have flushed. */
+#ifdef MUT_FLUSH_LOCAL
+#define FAWAITED(p)	B(p)
+#else
+#define FAWAITED(p)	AWAITED(p)
+#endif
+#define G_FLUSH(p)	(FLUSHES && pst[p] == SERVE && flp == 0 && \
+			 wv[p] == 0 && hv[p] == 0)
+inline client_flush(p) {
+	flp = p + 1;
+	if
+	:: trm[p] == gterm -> fsn = legal & ~(legal - 1)
+	:: else
+	fi
+}
+#define G_FLUSH_ONE(p, i)	(flp == p + 1 && IN(COUNTED(p), i) && \
+			 !IN(ffl, i) && (i == p && !IN(mfail, i) || \
+			 i != p && IN(lk[p], i) && slink[i] == p + 1))
+inline flush_one(p, i) {
+	flush(i);
+	ffl = ffl | B(i)
+}
+#define G_FLUSH_END(p)	(flp == p + 1 && pst[p] == SERVE && \
+			 SUBSET(FAWAITED(p), ffl) && MAY_ANSWER(p) && \
+			 FLUSHED11(p))
+inline flush_end(p) {
+	assert(trm[p] == gterm);			/* S2 */
+	fval = fval & ~(fsn - 1);	/* nothing older comes back */
+	flp = 0;
+	ffl = 0;
+	fsn = 0
+}
+
 /* R3: the primary gives a link up. Free when the other end is gone. */
 #define G_LINKDOWN(p, i)	(IN(lk[p], i) && (slink[i] != p + 1 || nf < NF && LOSSES))
 inline linkdown(p, i) {

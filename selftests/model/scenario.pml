@@ -33,6 +33,9 @@
 #ifndef READS
 #define READS 1
 #endif
+#ifndef FLUSHES
+#define FLUSHES 0
+#endif
 #ifndef SYMMETRIC
 #if defined(SC_RECON) || defined(SC_MARKS) || defined(SC_HELD)
 #define SYMMETRIC 0

@@ -171,6 +171,10 @@ inline clear_role(p) {
 	if
 	:: rdp == p + 1 -> rdp = 0; rdv = 0; rdl = 0
 	:: else
+	fi;
+	if
+	:: flp == p + 1 -> flp = 0; ffl = 0; fsn = 0
+	:: else
 	fi
 }
 
@@ -190,6 +194,10 @@ inline primary_adopts(p) {
 	:: pst[p] == SERVE ->
 		lk[p] = lk[p] & cset;
 		afl[p] = afl[p] & cset;
+		if
+		:: flp == p + 1 -> ffl = ffl & cset
+		:: else
+		fi;
 		cnt[p] = 0;
 		rbs[p] = 0;
 		rbn[p] = 0;

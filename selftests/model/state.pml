@@ -78,6 +78,11 @@ byte rdp;		/* node + 1 that serves it */
 byte rdv;		/* data that arrived */
 byte rdl;		/* ghost: values that it may return */
 
+/* One FLUSH at a time in the whole volume. */
+byte flp;		/* node + 1 that serves it */
+byte ffl;		/* slots that have flushed */
+byte fsn;		/* ghost: the value completed before it began */
+
 /* Ghosts: what the properties need and no node reads. */
 byte legal;		/* values that the block may show from now on */
 byte fval;		/* values that may show after all copies lost power */
