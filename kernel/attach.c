@@ -219,6 +219,11 @@ static int open_slot(struct hf_slot *slot, u64 incarnation, const char *data_pat
 		NL_SET_ERR_MSG(extack, "The metadata device is too small");
 		return -ENOSPC;
 	}
+	if (bdev_logical_block_size(slot->data.bdev.bdev) > SECTOR_SIZE ||
+	    bdev_logical_block_size(slot->meta.bdev.bdev) > HF_META_BLOCK) {
+		NL_SET_ERR_MSG(extack, "The logical blocks of the device are too large");
+		return -EINVAL;
+	}
 	mutex_lock(&slot->meta_lock);
 	error = hf_meta_load_super(slot, extack);
 	if (!error)
@@ -295,9 +300,17 @@ int hf_slot_open_promises(struct hf_slot *slot)
 	return error;
 }
 
+/* Writes and copies have ended, or the slot failed and will not wait for them. */
+static bool drained_or_failed(struct hf_slot *slot)
+{
+	wait_event_timeout(slot->drain_wait,
+			   !hf_slot_busy(slot) || hf_slot_state(slot) == HOLDFAST_SLOT_FAILED,
+			   msecs_to_jiffies(hf_time_ms(HF_DEVICE_TIMEOUT_MS)));
+	return !hf_slot_busy(slot) || hf_slot_state(slot) == HOLDFAST_SLOT_FAILED;
+}
+
 int hf_slot_detach(struct hf_volume *vol, bool force, struct netlink_ext_ack *extack)
 {
-	unsigned int timeout_ms = hf_time_ms(HF_DEVICE_TIMEOUT_MS);
 	struct hf_slot *slot = vol->slot;
 	u8 slot_nr;
 
@@ -308,7 +321,7 @@ int hf_slot_detach(struct hf_volume *vol, bool force, struct netlink_ext_ack *ex
 	slot_nr = slot->nr;
 	if (hf_slot_state(slot) != HOLDFAST_SLOT_FAILED) {
 		hf_slot_set_state(slot, HOLDFAST_SLOT_STOPPING);
-		if (hf_slot_drain(slot, force ? 0 : timeout_ms) && !force) {
+		if (!force && !drained_or_failed(slot)) {
 			hf_slot_set_state(slot, HOLDFAST_SLOT_UP);
 			NL_SET_ERR_MSG(extack, "The data device has not ended its I/O in time");
 			return -ETIMEDOUT;
@@ -330,9 +343,14 @@ int hf_slot_detach(struct hf_volume *vol, bool force, struct netlink_ext_ack *ex
 
 /* ------------------------------------------------------------ load, unload */
 
-void hf_slot_exit(void)
+void hf_slot_wait_all(void)
 {
 	wait_event(freed, !is_living(0));
+}
+
+void hf_slot_exit(void)
+{
+	hf_slot_wait_all();
 	if (free_wq)
 		destroy_workqueue(free_wq);
 	if (hf_slot_wq)

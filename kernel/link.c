@@ -29,6 +29,7 @@
 #include "main.h"
 #include "compat/compat.h"
 #include "replica.h"
+#include "slot.h"
 #include "trace.h"
 #include "volume.h"
 
@@ -638,6 +639,8 @@ void hf_link_exit(void)
 	struct workqueue_struct **queues[] = { &data_wq, &control_wq, &hf_link_wq, &stop_wq };
 	unsigned int i;
 
+	/* Requests of links that are gone may still be at a device, and end here. */
+	hf_slot_wait_all();
 	for (i = 0; i < ARRAY_SIZE(queues); i++) {
 		if (*queues[i])
 			destroy_workqueue(*queues[i]);

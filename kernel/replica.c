@@ -539,8 +539,12 @@ void hf_replica_tick(struct hf_link *link, u64 now)
 {
 	struct hf_replica *replica = link->replica;
 
-	if (phase_of(replica) >= HF_REPLICA_DRAIN && !hf_slot_usable(replica->slot))
-		hf_link_abort(link, HOLDFAST_DOWN_DEVICE);
+	if (phase_of(replica) >= HF_REPLICA_DRAIN && !hf_slot_usable(replica->slot)) {
+		/* One period for the answers that say so. */
+		if (replica->failure_seen)
+			hf_link_abort(link, HOLDFAST_DOWN_DEVICE);
+		replica->failure_seen = true;
+	}
 	/* Room may have come back without a request of this link's being freed. */
 	hf_replica_io_unstall(replica);
 }

@@ -70,6 +70,7 @@ struct hf_replica {
 	struct work_struct	offer_work;
 	struct hf_conf_data	offered;	/* link->state_lock: newest conf from the primary */
 	u32			holding_ms;	/* any */
+	bool			failure_seen;	/* tick work */
 
 	mempool_t		requests;
 	mempool_t		pages;

@@ -143,7 +143,11 @@ unsigned int hf_slot_promise_left(struct hf_slot *slot, u32 node, u64 instance);
 /* R5: make it durable that promises may be open. conf_lock held, 0 or -EIO. */
 int hf_slot_open_promises(struct hf_slot *slot);
 
-/* Load and unload; exit waits for devices of slots that were detached by force. */
+/*
+ * Load and unload. Every slot was detached by then; waits until the devices of
+ * those that were detached by force have ended their I/O (R15).
+ */
+void hf_slot_wait_all(void);
 int hf_slot_init(void);
 void hf_slot_exit(void);
 
