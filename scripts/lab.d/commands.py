@@ -248,15 +248,15 @@ def command_splat(args):
 # ---- requests -------------------------------------------------------------
 
 def command_on(args):
-    answer = request("on", node=args.node)
-    print(f"{args.node} booted in {answer['boot_seconds']} s")
+    for name, seconds in request("on", nodes=args.nodes)["booted"].items():
+        print(f"{name} booted in {seconds} s")
     return 0
 
 
 def command_cut(args):
-    answer = request("cut", node=args.node, unit=args.unit,
-                     keep="none" if args.keep is None else str(args.keep))
-    print(f"{args.node} cut: {answer['said']}")
+    answer = request("cut", nodes=args.nodes, unit=args.unit, keep=args.keep)
+    for name, said in answer["said"].items():
+        print(f"{name} cut: {said}")
     return 0
 
 
@@ -351,9 +351,11 @@ def parser():
     p.add_argument("--timeout", type=float, default=60)
     p = add("status", command_status, "what runs, and which faults are set")
     p.add_argument("--json", action="store_true")
-    add("on", command_on, "power a node on and wait for it", "node")
-    p = add("cut", command_cut, "cut a node's power: unflushed writes are lost",
-            "node")
+    p = add("on", command_on, "power nodes on and wait for them")
+    p.add_argument("nodes", nargs="+", metavar="NODE")
+    p = add("cut", command_cut, "cut the power of nodes, all at once: unflushed "
+            "writes are lost")
+    p.add_argument("nodes", nargs="+", metavar="NODE")
     p.add_argument("--keep", metavar="SEED", type=int,
                    help="a random part of the unflushed writes survives")
     p.add_argument("--unit", type=int, default=4096, choices=[512, 4096],

@@ -45,7 +45,8 @@ LINKS.update({f"sbin/{n}": "../bin/kmod" for n in (
 # Programs of the product, wherever their build put them.
 PRODUCT = {"holdfastd": "sbin/holdfastd", "holdfast": "bin/holdfast",
            "holdfast-setup": "sbin/holdfast-setup"}
-PRODUCT_DIRS = ["agent", "agent/build"]
+PRODUCT_DIRS = ["agent/build", "agent"]
+TEST_TOOLS = ["hfio", "hfnl", "hfgarbage"]      # selftests/tools
 
 RC = """#!/bin/sh
 # Started at boot when /var/lib/holdfast/autostart exists.
@@ -309,6 +310,10 @@ def add_product(archive, series, tree):
             archive.file(name, path, 0o755)
             for lib, real in libraries(path).items():
                 archive.file(lib, real, 0o755)
+    for tool in TEST_TOOLS:
+        path = os.path.join(REPO, "build", tool)
+        if os.path.isfile(path):
+            archive.file("bin/" + tool, path, 0o755)
     if "usr/bin/holdfast" in archive.entries:
         archive.symlink("usr/bin/cio", "holdfast")
     module = find_module(series)

@@ -182,6 +182,14 @@ class Node:
         # The disks still had power: what they held is written back in time.
         await self.power_off("all")
 
+    def kill_machine(self):
+        if self.qemu:
+            self.qemu.kill()
+
+    def keep_words(self, seed):
+        """What the disks are told to keep; nodes lose different parts."""
+        return "none" if seed is None else str(seed * 64 + self.index)
+
     async def power_off(self, keep, unit=4096):
         """Take the power away; returns what the disks say of it."""
         if self.state == "off":

@@ -80,11 +80,7 @@ class Lab:
             await asyncio.to_thread(net.run, "cp", "--sparse=always", state,
                                     os.path.join(node.images(), "state.img"))
         os.unlink(state)
-        results = await asyncio.gather(*(n.start() for n in self.nodes.values()),
-                                       return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await every(n.start() for n in self.nodes.values())
 
     async def stop(self):
         await asyncio.gather(*(n.power_off("none") for n in self.nodes.values()),
@@ -113,14 +109,20 @@ class Lab:
                 "blocked": sorted(self.network.blocked)}
 
     async def op_on(self, r):
-        await self.node(r["node"]).start()
-        return {"boot_seconds": self.node(r["node"]).boot_seconds}
+        nodes = [self.node(name) for name in r["nodes"]]
+        await every(n.start() for n in nodes)
+        return {"booted": {n.name: n.boot_seconds for n in nodes}}
 
     async def op_cut(self, r):
-        node = self.node(r["node"])
-        if node.state == "off":
-            raise LabError(f"{node.name} is off")
-        return {"said": await node.power_off(r["keep"], r["unit"])}
+        nodes = [self.node(name) for name in r["nodes"]]
+        for node in nodes:
+            if node.state == "off":
+                raise LabError(f"{node.name} is off")
+        for node in nodes:
+            node.kill_machine()     # none outlives another one to tell of it
+        said = await every(n.power_off(n.keep_words(r["keep"]), r["unit"])
+                           for n in nodes)
+        return {"said": {n.name: s for n, s in zip(nodes, said)}}
 
     async def op_pause(self, r):
         await self.node(r["node"]).pause(r["clock"])
@@ -189,6 +191,15 @@ class Lab:
                     node.to_guest(number, kind, body)
         finally:
             node.close_channel(number)
+
+
+async def every(coroutines):
+    """Wait for all, also when one fails; then raise the first failure."""
+    results = await asyncio.gather(*coroutines, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 def keep_logs(run_dir, target):

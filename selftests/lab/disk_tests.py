@@ -141,18 +141,20 @@ def flush_never_tears(plugin):
         c = s.connect("a")
         steady = b"".join(blocks("s", 64))
         c.write(0, steady)
-        stop = threading.Event()
+        stop, busy = threading.Event(), threading.Event()
+        other = s.connect("a")
 
         def noise():
-            other = s.connect("a")
             rng = random.Random(3)
             try:
                 while not stop.is_set():
                     other.write((64 + rng.randrange(500)) * BLOCK, b"n" * BLOCK)
+                    busy.set()
             except (OSError, AssertionError):
-                pass
+                pass            # the cut closed the connection
         thread = threading.Thread(target=noise)
         thread.start()
+        true(busy.wait(20), "no noise")
         c.flush()
         try:
             s.cut(9)

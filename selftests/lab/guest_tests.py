@@ -320,6 +320,19 @@ def cut_keeps_subset(lab):
 
 
 @test
+def cut_all_at_once(lab):
+    """All nodes can be cut at once, and each loses another part."""
+    for node in ("v1", "v2"):
+        fill(lab, node, 1024, 64, "both", "oflag=direct")
+    equal(lab("cut", "v1", "v2", "--keep", "3").returncode, 0, "cut")
+    equal([lab.state(n) for n in ("v1", "v2")], ["off", "off"], "states")
+    equal(lab("on", "v1", "v2").returncode, 0, "on")
+    kept = [content(lab, node, 1024, 64) for node in ("v1", "v2")]
+    true(kept[0] != kept[1], "both nodes kept the same")
+    true(all(k.strip(b"\0") for k in kept), "a node kept nothing")
+
+
+@test
 def crash_is_seen(lab):
     """A panic ends the guest, splat finds it, and the disks keep all."""
     equal(lab("splat").returncode, 0, "splat before")
