@@ -41,4 +41,9 @@
 /* Delay before a remote send, so that the break of R2 or R10 always shows. */
 #define HF_BROKEN_SEND_DELAY_MS	2000
 
+struct hf_req;
+
+/* Early-ack alone: send a copy that nobody waits for. serve_lock held. */
+void hf_sabotage_send_late(struct hf_req *req, unsigned char nr);
+
 #endif /* _HOLDFAST_SABOTAGE_H */

@@ -6,12 +6,14 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/uuid.h>
+#include <linux/workqueue.h>
 
 #include "conf.h"
 
 struct hf_slot;
 struct hf_disk;
 struct hf_link;
+struct netlink_ext_ack;
 
 /**
  * struct hf_volume - one volume as this node knows it
@@ -23,6 +25,7 @@ struct hf_link;
 struct hf_volume {
 	struct kref		refs;
 	struct list_head	entry;		/* registry_lock */
+	u64			dump_order;	/* const after create */
 	uuid_t			uuid;		/* const after create */
 	u32			node_id;	/* const after create: this node */
 	struct mutex		conf_lock;	/* serializes every control change of the volume */
@@ -31,10 +34,30 @@ struct hf_volume {
 	struct hf_disk		*disk;		/* conf_lock */
 	struct hf_link		*server_link;	/* conf_lock; this node's slot serves the primary by it */
 	bool			dead;		/* conf_lock; being removed */
+	int			slot_error;	/* const once slot_failed_work is queued */
+	struct work_struct	slot_failed_work; /* holds a reference while queued */
 };
 
+/* Process context; all of them. A found volume is referenced. */
 struct hf_volume *hf_volume_find_get(const uuid_t *uuid);
-struct hf_volume *hf_volume_get(struct hf_volume *vol);
-void hf_volume_put(struct hf_volume *vol);
+/* The volume after @dump_order in order of creation, for dumps; NULL at the end. */
+struct hf_volume *hf_volume_next_get(u64 dump_order);
+/* Known afterwards, under conf_lock on return; the existing one if there is one. */
+struct hf_volume *hf_volume_create(const uuid_t *uuid, u32 node_id);
+/* Ends everything of the volume; -EBUSY when its disk is open and not @force. */
+int hf_volume_remove(struct hf_volume *vol, bool force, struct netlink_ext_ack *extack);
+/* Module exit: removes all. */
+void hf_volume_remove_all(void);
+/* Grows whenever a volume comes or goes. Any context. */
+unsigned int hf_volume_generation(void);
+
+struct hf_volume *hf_volume_get(struct hf_volume *vol);	/* any context */
+void hf_volume_put(struct hf_volume *vol);		/* any context */
+
+/*
+ * The local slot became FAILED, once (R3): the disk dies by a work item. Any
+ * context, no lock of the slot held.
+ */
+void hf_volume_slot_failed(struct hf_volume *vol, int error);
 
 #endif /* _HOLDFAST_VOLUME_H */

@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Rebuild of a slot outside the set, from the own slot: mirrors new writes to
+ * it, copies what it lacks, begins to count it, flushes it, and reports that it
+ * may be readmitted. Whether it is, consensus decides.
+ *
+ * The steps of R9 are the functions below, in the order of rebuild_run().
+ *
+ * Rules: R9, R3b (the marks that it goes by), R10 (what an unclean slot may
+ * hold alone), R16 (copy.c).
+ * Locks: serve_lock for its state; beginning to count is one critical section
+ * with sending what is in flight (serve.h, 4).
+ */
+#include "rebuild.h"
+
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/netlink.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "copy.h"
+#include "disk.h"
+#include "event.h"
+#include "main.h"
+#include "sabotage.h"
+#include "trace.h"
+#include "volume.h"
+
+static struct hf_remote *remote_of(struct hf_rebuild *rebuild)
+{
+	return &rebuild->disk->remotes[rebuild->nr];
+}
+
+/* serve_lock held: the one place that writes the state. */
+static void set_state(struct hf_rebuild *rebuild, enum holdfast_rebuild_state state)
+{
+	if (rebuild->state == state)
+		return;
+	trace_hf_transition(rebuild->disk->vol->uuid.b, HF_TRACE_REBUILD, rebuild->nr,
+			    rebuild->state, state);
+	rebuild->state = state;
+	hf_event(rebuild->disk->vol, HOLDFAST_EVENT_REBUILD, rebuild->nr);
+}
+
+/* serve_lock held: the attempt lives while its link does, unbroken. */
+static bool alive(struct hf_rebuild *rebuild)
+{
+	struct hf_remote *remote = remote_of(rebuild);
+
+	return rebuild->disk->serve.state == HOLDFAST_DISK_ACTIVE && !rebuild->stop &&
+	       remote->ready && !remote->missed && remote->link_id == rebuild->link_id;
+}
+
+static bool is_alive(struct hf_rebuild *rebuild)
+{
+	struct hf_serve *serve = &rebuild->disk->serve;
+	unsigned long flags;
+	bool is;
+
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	is = alive(rebuild);
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+	return is;
+}
+
+static void mark(struct hf_rebuild *rebuild, u64 start, u64 end)
+{
+	u64 first = start >> rebuild->shift;
+	u64 last = DIV_ROUND_UP_ULL(end, 1ULL << rebuild->shift);
+
+	last = min(last, rebuild->nr_bits);
+	if (first < last)
+		bitmap_set(rebuild->bits, first, last - first);
+}
+
+/*
+ * New writes go to it from here on. Those in flight do not, and their marks in
+ * the own bitmap may come after it is read: so they are taken here.
+ */
+static int begin_mirror(struct hf_rebuild *rebuild)
+{
+	struct hf_disk *disk = rebuild->disk;
+	struct hf_req *req;
+	unsigned long flags;
+	int err = -ECANCELED;
+
+	spin_lock_irqsave(&disk->serve.serve_lock, flags);
+	if (alive(rebuild)) {
+		list_for_each_entry(req, &disk->serve.flights, entry)
+			if (!HF_BROKEN_NO_MARKS)
+				mark(rebuild, req->offset, req->offset + req->length);
+		remote_of(rebuild)->mirror = true;
+		hf_serve_update_remotes(disk);
+		err = 0;
+	}
+	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
+	return err;
+}
+
+/* The source's bits; it adopted the set that leaves the slot out before this began. */
+static void take_marks(struct hf_rebuild *rebuild)
+{
+	u64 from = 0, start, end;
+
+	while (hf_slot_next_dirty(rebuild->disk->slot, rebuild->nr, from, &start, &end)) {
+		mark(rebuild, start, end);
+		from = end;
+	}
+}
+
+/* What the slot may hold that nobody else has: its logged extents, its own bits. */
+static void take_own_ranges(struct hf_rebuild *rebuild)
+{
+	unsigned int shift = hf_slot_extent_shift(rebuild->disk->slot);
+	struct hf_remote *remote = remote_of(rebuild);
+	unsigned int i;
+	u64 at;
+
+	if (HF_BROKEN_NO_ACTIVITY_LOG)
+		return;
+	for (i = 0; i < remote->nr_extents; i++) {
+		at = (u64)remote->extents[i] << shift;
+		/* A number outside the volume says: everything (an unreadable log). */
+		if (at >= rebuild->disk->size_bytes)
+			mark(rebuild, 0, rebuild->disk->size_bytes);
+		else
+			mark(rebuild, at, at + (1ULL << shift));
+	}
+	if (remote->own_bits && remote->nr_own_bits == rebuild->nr_bits)
+		bitmap_or(rebuild->bits, rebuild->bits, remote->own_bits, rebuild->nr_bits);
+}
+
+static u64 granules_to_bytes(struct hf_rebuild *rebuild, u64 granules)
+{
+	return min(granules << rebuild->shift, rebuild->disk->size_bytes);
+}
+
+static int make_list(struct hf_rebuild *rebuild)
+{
+	struct hf_serve *serve = &rebuild->disk->serve;
+	unsigned long flags;
+	int err;
+
+	err = begin_mirror(rebuild);
+	if (err)
+		return err;
+	take_marks(rebuild);
+	take_own_ranges(rebuild);
+	if (rebuild->full)
+		bitmap_fill(rebuild->bits, rebuild->nr_bits);
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	rebuild->total_bytes = granules_to_bytes(rebuild, bitmap_weight(rebuild->bits,
+									rebuild->nr_bits));
+	set_state(rebuild, HOLDFAST_REBUILD_COPYING);
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+	return 0;
+}
+
+/* Behind the rate that was asked for: sleep, or until the attempt ends. */
+static void keep_rate(struct hf_rebuild *rebuild, u64 began_ns, u64 copied_bytes)
+{
+	u64 due_ns, now;
+
+	if (!rebuild->rate_kbps)
+		return;
+	due_ns = began_ns + mul_u64_u64_div_u64(copied_bytes, NSEC_PER_SEC,
+						(u64)rebuild->rate_kbps << 10);
+	now = hf_boottime_ns();
+	if (due_ns > now)
+		wait_event_timeout(rebuild->disk->wait, !is_alive(rebuild),
+				   nsecs_to_jiffies(due_ns - now) + 1);
+}
+
+static int copy_list(struct hf_rebuild *rebuild, struct hf_copier *copier)
+{
+	u64 began_ns = hf_boottime_ns(), copied = 0;
+	u64 most = max_t(u64, HF_COPY_BYTES >> rebuild->shift, 1);
+	u64 first, last, at, end;
+	int err = 0;
+
+	for (first = find_first_bit(rebuild->bits, rebuild->nr_bits);
+	     first < rebuild->nr_bits && !err;
+	     first = find_next_bit(rebuild->bits, rebuild->nr_bits, last)) {
+		last = find_next_zero_bit(rebuild->bits, min(first + most, rebuild->nr_bits),
+					  first);
+		at = first << rebuild->shift;
+		end = granules_to_bytes(rebuild, last);
+		for (; at < end && !err; at += HF_COPY_BYTES) {
+			u32 length = min_t(u64, end - at, HF_COPY_BYTES);
+
+			if (!is_alive(rebuild))
+				return -ECANCELED;
+			err = hf_copier_copy(copier, at, length, HOLDFAST_DISK_ACTIVE);
+			copied += length;
+			keep_rate(rebuild, began_ns, copied);
+		}
+	}
+	return err;
+}
+
+static void set_copier(struct hf_rebuild *rebuild, struct hf_copier *copier)
+{
+	struct hf_serve *serve = &rebuild->disk->serve;
+	unsigned long flags;
+
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	if (rebuild->copier)
+		rebuild->done_bytes = rebuild->copier->done_bytes;
+	rebuild->copier = copier;
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+}
+
+static int copy_all(struct hf_rebuild *rebuild)
+{
+	struct hf_copier *copier = hf_copier_alloc(rebuild->disk, BIT(rebuild->nr), true);
+	int err, waited;
+
+	if (!copier)
+		return -ENOMEM;
+	set_copier(rebuild, copier);
+	err = copy_list(rebuild, copier);
+	waited = hf_copier_wait(copier, err);
+	if (!err)
+		err = waited;
+	if (!err && !copier->targets)
+		err = -ENOTCONN;
+	set_copier(rebuild, NULL);
+	hf_copier_free(copier);
+	return err;
+}
+
+static int send_bits(struct hf_rebuild *rebuild, u8 stale, struct page *page)
+{
+	struct bio_vec bvec = { .bv_page = page };
+	struct hf_msg msg = {};
+	u64 first, nr_bits;
+	int err = 0;
+
+	for (first = 0; first < rebuild->nr_bits && !err; first += nr_bits) {
+		nr_bits = min_t(u64, rebuild->nr_bits - first, PAGE_SIZE * 8);
+		/* A message speaks of at most 1 GiB of the volume. */
+		nr_bits = min_t(u64, nr_bits, max_t(u64, (1ULL << 30) >> rebuild->shift, 1));
+		memset(page_address(page), 0, PAGE_SIZE);
+		hf_slot_export_dirty(rebuild->disk->slot, stale, first << rebuild->shift,
+				     page_address(page), nr_bits);
+		if (!memchr_inv(page_address(page), 0, PAGE_SIZE))
+			continue;
+		bvec.bv_len = DIV_ROUND_UP(nr_bits, 8);
+		memset(&msg, 0, sizeof(msg));
+		msg.opcode = HF_OP_BITS;
+		msg.bits_slot = stale;
+		msg.offset = first << rebuild->shift;
+		msg.range_len = granules_to_bytes(rebuild, first + nr_bits) - msg.offset;
+		msg.length = bvec.bv_len;
+		msg.bvecs = &bvec;
+		msg.nr_bvecs = 1;
+		err = hf_copy_call(rebuild->disk, rebuild->nr, &msg);
+	}
+	return err;
+}
+
+/* R9: the source's bitmaps for the other stale slots, durably. */
+static int copy_bitmaps(struct hf_rebuild *rebuild)
+{
+	struct page *page = alloc_page(GFP_NOIO);
+	int err = 0;
+	u8 nr;
+
+	if (!page)
+		return -ENOMEM;
+	for (nr = 0; nr < HF_MAX_SLOTS && !err; nr++)
+		if (nr != rebuild->nr && (READ_ONCE(rebuild->disk->serve.missing_mask) & BIT(nr)))
+			err = send_bits(rebuild, nr, page);
+	__free_page(page);
+	return err;
+}
+
+/* R9: for R2, R3, R5, stable and FLUSH, for every write not yet completed. */
+static int begin_counting(struct hf_rebuild *rebuild, u64 *newest)
+{
+	struct hf_disk *disk = rebuild->disk;
+	struct hf_ended ended;
+	unsigned long flags;
+	int err = -ECANCELED;
+
+	hf_serve_lock(disk, &ended, &flags);
+	if (alive(rebuild)) {
+		disk->serve.counted_mask |= BIT(rebuild->nr);
+		remote_of(rebuild)->good_life = rebuild->life;
+		*newest = disk->serve.seq;
+		set_state(rebuild, HOLDFAST_REBUILD_FINISHING);
+		hf_serve_update_remotes(disk);
+		hf_serve_judge_all(disk, &ended);
+		err = 0;
+	}
+	hf_serve_unlock(disk, &ended, flags);
+	return err;
+}
+
+/* Everything up to @newest that was sent to the slot is answered; a miss shows in alive(). */
+static bool answered(struct hf_rebuild *rebuild, u64 newest)
+{
+	struct hf_serve *serve = &rebuild->disk->serve;
+	struct hf_req *req;
+	unsigned long flags;
+	bool all = true;
+
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	list_for_each_entry(req, &serve->flights, entry)
+		if (req->seq <= newest && (req->sent_mask & BIT(rebuild->nr)))
+			all = false;
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+	return all;
+}
+
+static int finish(struct hf_rebuild *rebuild)
+{
+	struct hf_msg flush = { .opcode = HF_OP_FLUSH };
+	struct hf_serve *serve = &rebuild->disk->serve;
+	unsigned long flags;
+	u64 newest = 0;
+	int err;
+
+	err = copy_bitmaps(rebuild);
+	if (!err)
+		err = begin_counting(rebuild, &newest);
+	if (err)
+		return err;
+	wait_event(rebuild->disk->wait, answered(rebuild, newest) || !is_alive(rebuild));
+	if (!is_alive(rebuild))
+		return -ENOTCONN;
+	err = hf_copy_call(rebuild->disk, rebuild->nr, &flush);
+	if (err)
+		return err;
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	if (alive(rebuild))
+		set_state(rebuild, HOLDFAST_REBUILD_ADMISSIBLE);
+	else
+		err = -ENOTCONN;
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+	return err;
+}
+
+/* A slot that counts already stays counted until an epoch decides (R9). */
+static void give_up(struct hf_rebuild *rebuild)
+{
+	struct hf_disk *disk = rebuild->disk;
+	struct hf_ended ended;
+	unsigned long flags;
+
+	hf_serve_lock(disk, &ended, &flags);
+	if (!(disk->serve.counted_mask & BIT(rebuild->nr)) &&
+	    remote_of(rebuild)->link_id == rebuild->link_id)
+		remote_of(rebuild)->mirror = false;
+	set_state(rebuild, HOLDFAST_REBUILD_FAILED);
+	hf_serve_update_remotes(disk);
+	hf_serve_judge_all(disk, &ended);
+	hf_serve_unlock(disk, &ended, flags);
+}
+
+static void rebuild_run(struct work_struct *work)
+{
+	struct hf_rebuild *rebuild = container_of(work, struct hf_rebuild, work);
+	struct hf_disk *disk = rebuild->disk;
+	unsigned int noio = memalloc_noio_save();
+	unsigned long flags;
+	int err;
+
+	err = make_list(rebuild);
+	if (!err)
+		err = copy_all(rebuild);
+	if (!err)
+		err = finish(rebuild);
+	if (err)
+		give_up(rebuild);
+	kvfree(rebuild->bits);
+	rebuild->bits = NULL;
+	spin_lock_irqsave(&disk->serve.serve_lock, flags);
+	rebuild->running = false;
+	wake_up(&disk->wait);
+	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
+	memalloc_noio_restore(noio);
+	hf_disk_put(disk);
+}
+
+static int check_start(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct hf_remote *remote = &disk->remotes[nr];
+	const char *why = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	if (serve->state != HOLDFAST_DISK_ACTIVE)
+		why = "the disk is not active";
+	else if (nr == disk->own_nr || !(serve->used_mask & BIT(nr)))
+		why = "no other slot of the volume has this number";
+	else if ((serve->in_sync_mask | serve->counted_mask) & BIT(nr))
+		why = "the slot is in sync or counted already";
+	else if (!remote->ready)
+		why = "the slot is not linked and ready";
+	else if (hf_link_facts(remote->link)->granule_shift != hf_slot_granule_shift(disk->slot))
+		why = "the slots' bitmaps differ in what a bit stands for";
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+	if (!why)
+		return 0;
+	if (extack)
+		extack->_msg = why;
+	return -EINVAL;
+}
+
+static bool is_running(struct hf_rebuild *rebuild)
+{
+	return rebuild && READ_ONCE(rebuild->running);
+}
+
+int hf_rebuild_start(struct hf_disk *disk, u8 nr, bool full, u32 rate_kbps,
+		     struct netlink_ext_ack *extack)
+{
+	struct hf_remote *remote = &disk->remotes[nr];
+	struct hf_rebuild *rebuild, *old;
+	unsigned long flags;
+	int err;
+
+	lockdep_assert_held(&disk->vol->conf_lock);
+	if (is_running(remote->rebuild) && !READ_ONCE(remote->rebuild->stop) &&
+	    remote->rebuild->link_id == remote->link_id)
+		return 0;
+	err = check_start(disk, nr, extack);
+	if (err)
+		return err;
+	if (is_running(remote->rebuild)) {
+		NL_SET_ERR_MSG(extack, "the former attempt has not ended yet");
+		return -EBUSY;
+	}
+	rebuild = kzalloc(sizeof(*rebuild), GFP_KERNEL);
+	if (!rebuild)
+		return -ENOMEM;
+	rebuild->disk = disk;
+	rebuild->nr = nr;
+	rebuild->full = full;
+	rebuild->rate_kbps = rate_kbps;
+	rebuild->shift = hf_slot_granule_shift(disk->slot);
+	rebuild->nr_bits = DIV_ROUND_UP_ULL(disk->size_bytes, 1ULL << rebuild->shift);
+	rebuild->bits = kvcalloc(BITS_TO_LONGS(rebuild->nr_bits), sizeof(long), GFP_KERNEL);
+	if (!rebuild->bits) {
+		kfree(rebuild);
+		return -ENOMEM;
+	}
+	INIT_WORK(&rebuild->work, rebuild_run);
+	rebuild->running = true;
+	spin_lock_irqsave(&disk->serve.serve_lock, flags);
+	rebuild->link_id = remote->link_id;
+	rebuild->life = remote->life;
+	old = remote->rebuild;
+	remote->rebuild = rebuild;
+	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
+	hf_rebuild_free(old);
+	hf_disk_get(disk);
+	queue_work(hf_job_wq, &rebuild->work);
+	return 0;
+}
+
+int hf_rebuild_stop(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack)
+{
+	struct hf_rebuild *rebuild = disk->remotes[nr].rebuild;
+	struct hf_ended ended;
+	unsigned long flags;
+	int err = 0;
+
+	lockdep_assert_held(&disk->vol->conf_lock);
+	hf_serve_lock(disk, &ended, &flags);
+	if (disk->serve.counted_mask & BIT(nr)) {
+		NL_SET_ERR_MSG(extack, "the slot is counted: only a new epoch decides");
+		err = -EBUSY;
+	} else if (rebuild) {
+		rebuild->stop = true;
+		if (rebuild->copier)
+			rebuild->copier->cancelled = true;
+		wake_up(&disk->wait);
+	}
+	hf_serve_unlock(disk, &ended, flags);
+	return err;
+}
+
+void hf_rebuild_free(struct hf_rebuild *rebuild)
+{
+	if (!rebuild)
+		return;
+	cancel_work_sync(&rebuild->work);
+	kvfree(rebuild->bits);
+	kfree(rebuild);
+}
+
+void hf_rebuild_report(const struct hf_rebuild *rebuild, enum holdfast_rebuild_state *state,
+		       u64 *total_bytes, u64 *done_bytes)
+{
+	*state = rebuild ? rebuild->state : HOLDFAST_REBUILD_NONE;
+	*total_bytes = rebuild ? rebuild->total_bytes : 0;
+	*done_bytes = 0;
+	if (rebuild)
+		*done_bytes = rebuild->copier ? rebuild->copier->done_bytes : rebuild->done_bytes;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _HOLDFAST_REBUILD_H
+#define _HOLDFAST_REBUILD_H
+
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "../uapi/holdfast.h"
+
+struct hf_copier;
+struct hf_disk;
+struct netlink_ext_ack;
+
+/**
+ * struct hf_rebuild - one attempt to bring a slot back into the set (R9)
+ *
+ * Life: from REBUILD_START to the next attempt on the same slot, or the disk's
+ * end. Owner: the remote; its work holds a reference on the disk.
+ */
+struct hf_rebuild {
+	struct hf_disk			*disk;		/* const */
+	struct work_struct		work;
+	u8				nr;		/* const: slot to rebuild */
+	u64				link_id;	/* const: the link that it lives and ends with */
+	u64				life;		/* const */
+	bool				full;		/* const */
+	u32				rate_kbps;	/* const; 0: no limit */
+	enum holdfast_rebuild_state	state;		/* serve_lock */
+	bool				stop;		/* serve_lock */
+	bool				running;	/* serve_lock */
+	u64				total_bytes;	/* serve_lock */
+	struct hf_copier		*copier;	/* serve_lock */
+	u64				done_bytes;	/* serve_lock; without the copier's */
+	unsigned int			shift;		/* const: log2 of a granule */
+	u64				nr_bits;	/* const */
+	unsigned long			*bits;		/* granules to copy; the work alone */
+};
+
+/* Process context, conf_lock held. */
+int hf_rebuild_start(struct hf_disk *disk, u8 nr, bool full, u32 rate_kbps,
+		     struct netlink_ext_ack *extack);
+int hf_rebuild_stop(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack);
+/* It does not run. Process context. */
+void hf_rebuild_free(struct hf_rebuild *rebuild);
+/* serve_lock held. */
+void hf_rebuild_report(const struct hf_rebuild *rebuild, enum holdfast_rebuild_state *state,
+		       u64 *total_bytes, u64 *done_bytes);
+
+#endif /* _HOLDFAST_REBUILD_H */

@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs the primary's operations: takes their ranges and room, fans them out,
+ * collects the answers, and decides under one lock what completes, what is
+ * held and what fails. Which configuration is in force, who gets messages and
+ * what counts as holding is order.c's; the memory of an operation is req.c's.
+ *
+ * Rules: R2 (completion), R3 (hold, send again), R5 (lease at the moment of
+ * completion), R6 (fail, ghosts), R8 (overlap, reads), R10 (room), R15.
+ * Locks: serve_lock, see serve.h.
+ */
+#include "serve.h"
+
+#include "copy.h"
+#include "disk.h"
+#include "event.h"
+#include "sabotage.h"
+#include "trace.h"
+
+/* The request leaves for the block layer, the operation for the pool. */
+static void end_rq(struct hf_disk *disk, struct hf_req *req, blk_status_t status,
+		   struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct hf_pdu *pdu;
+
+	WARN_ON_ONCE(req->sent_mask);
+	trace_hf_io(status ? HF_STEP_FAILED : HF_STEP_COMPLETED, disk->own_nr, req->seq,
+		    req->offset, req->length, blk_status_to_errno(status));
+	if (req->rq) {
+		pdu = blk_mq_rq_to_pdu(req->rq);
+		pdu->status = status;
+		list_add_tail(&req->rq->queuelist, &ended->requests);
+		req->rq = NULL;
+		serve->nr_reqs--;
+	}
+	if (req->stuck)
+		serve->nr_stuck--;
+	if (req->state == HF_REQ_GHOST)
+		serve->nr_ghosts--;
+	req->stuck = false;
+	req->state = HF_REQ_FREE;
+	list_del(&req->all_entry);
+	list_move(&req->entry, &serve->free);
+}
+
+static void read_again(struct hf_disk *disk, struct hf_req *req)
+{
+	req->state = HF_REQ_AGAIN;
+	list_move_tail(&req->entry, &disk->serve.again);
+}
+
+static void start_read(struct hf_disk *disk, struct hf_req *req)
+{
+	list_del_init(&req->entry);
+	hf_overlap_read_begin(&disk->serve.overlap, &req->range, req->offset, req->length);
+	req->state = HF_REQ_FLYING;
+	disk->serve.nr_reads++;
+	hf_req_post_local(req);
+}
+
+/* Its data is in and every overlapping write is completed; out of the tree (R8, R5). */
+static void read_ready(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+
+	serve->nr_reads--;
+	if (serve->state == HOLDFAST_DISK_DEAD || req->failing) {
+		end_rq(disk, req, BLK_STS_IOERR, ended);
+		return;
+	}
+	if (!req->range.again && hf_serve_may_complete(disk)) {
+		end_rq(disk, req, BLK_STS_OK, ended);
+		return;
+	}
+	if (req->range.again && hf_serve_may_complete(disk))
+		start_read(disk, req);
+	else
+		read_again(disk, req);
+}
+
+static bool room_fits(struct hf_serve *serve, struct hf_req *req)
+{
+	return serve->seq - serve->stable < HF_WINDOW &&
+	       hf_room_try_take(&serve->room, req->first_extent, req->last_extent);
+}
+
+/* R10, R3b: number, place and receivers in one section; see serve.h. */
+static void launch(struct hf_disk *disk, struct hf_req *req)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct hf_window_entry *entry;
+	u8 nr;
+
+	req->seq = ++serve->seq;
+	entry = &serve->window[req->seq % HF_WINDOW];
+	entry->first_extent = req->first_extent;
+	entry->last_extent = req->last_extent;
+	entry->done = false;
+	req->state = HF_REQ_FLYING;
+	req->acked_mask = 0;
+	list_move_tail(&req->entry, &serve->flights);
+	trace_hf_io(HF_STEP_SENT, disk->own_nr, req->seq, req->offset, req->length, 0);
+	hf_req_post_local(req);
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
+		if (!disk->remotes[nr].gets)
+			continue;
+		if (HF_BROKEN_EARLY_ACK)
+			hf_sabotage_send_late(req, nr);
+		else
+			hf_req_post_remote(req, nr);
+	}
+}
+
+void hf_serve_start_room_waiters(struct hf_disk *disk)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct hf_req *req, *next;
+
+	lockdep_assert_held(&serve->serve_lock);
+	if (serve->state != HOLDFAST_DISK_ACTIVE)
+		return;
+	list_for_each_entry_safe(req, next, &serve->waits_room, entry) {
+		if (!room_fits(serve, req))
+			break;
+		launch(disk, req);
+	}
+}
+
+/* Has its range; in order of arrival behind those that wait for room already. */
+static void granted_write(struct hf_disk *disk, struct hf_req *req)
+{
+	req->state = HF_REQ_WAITS_ROOM;
+	list_add_tail(&req->entry, &disk->serve.waits_room);
+}
+
+static void start(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+
+	if (serve->expired) {
+		end_rq(disk, req, BLK_STS_IOERR, ended);
+		return;
+	}
+	if (serve->state != HOLDFAST_DISK_ACTIVE) {
+		req->state = HF_REQ_PARKED;
+		list_move_tail(&req->entry, &serve->parked);
+		return;
+	}
+	switch (req->kind) {
+	case HF_REQ_READ:
+		start_read(disk, req);
+		break;
+	case HF_REQ_FLUSH:
+		req->state = HF_REQ_FLYING;
+		list_move_tail(&req->entry, &serve->flushes);
+		hf_serve_judge(disk, req, ended);
+		break;
+	case HF_REQ_WRITE:
+		list_del_init(&req->entry);
+		if (!hf_overlap_begin(&serve->overlap, &req->range, HF_RANGE_WRITE, req->offset,
+				      req->length)) {
+			trace_hf_io(HF_STEP_WAITS_OVERLAP, disk->own_nr, 0, req->offset,
+				    req->length, 0);
+			req->state = HF_REQ_WAITS_RANGE;
+			break;
+		}
+		granted_write(disk, req);
+		hf_serve_start_room_waiters(disk);
+		break;
+	}
+}
+
+/* What a range that was given back sets free. */
+static void pass_on(struct hf_disk *disk, struct list_head *granted, struct list_head *ready,
+		    struct hf_ended *ended)
+{
+	struct hf_range *range, *next;
+
+	list_for_each_entry_safe(range, next, granted, entry) {
+		list_del_init(&range->entry);
+		if (range->kind == HF_RANGE_COPY)
+			hf_copy_granted(range);
+		else
+			granted_write(disk, container_of(range, struct hf_req, range));
+	}
+	list_for_each_entry_safe(range, next, ready, entry) {
+		list_del_init(&range->entry);
+		read_ready(disk, container_of(range, struct hf_req, range), ended);
+	}
+	hf_serve_start_room_waiters(disk);
+}
+
+void hf_serve_copy_end(struct hf_disk *disk, struct hf_range *range, struct hf_ended *ended)
+{
+	LIST_HEAD(granted);
+	LIST_HEAD(ready);
+
+	lockdep_assert_held(&disk->serve.serve_lock);
+	hf_overlap_end(&disk->serve.overlap, range, &granted, &ready);
+	pass_on(disk, &granted, &ready, ended);
+}
+
+/* A write ends: all that must have it have it, or it never went anywhere. */
+static void write_end(struct hf_disk *disk, struct hf_req *req, blk_status_t status,
+		      struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+	LIST_HEAD(granted);
+	LIST_HEAD(ready);
+
+	if (!status)
+		hf_overlap_complete(&serve->overlap, &req->range, &ready);
+	hf_overlap_end(&serve->overlap, &req->range, &granted, &ready);
+	trace_hf_io(HF_STEP_RELEASED, disk->own_nr, req->seq, req->offset, req->length, 0);
+	if (req->seq)
+		serve->window[req->seq % HF_WINDOW].done = true;
+	end_rq(disk, req, status, ended);
+	hf_serve_advance_stable(disk);
+	pass_on(disk, &granted, &ready, ended);
+}
+
+/* R6: failed to its caller, keeps its range and its place above stable. */
+static void make_ghost(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct hf_pdu *pdu = blk_mq_rq_to_pdu(req->rq);
+
+	trace_hf_io(HF_STEP_FAILED, disk->own_nr, req->seq, req->offset, req->length, -EIO);
+	pdu->status = BLK_STS_IOERR;
+	list_add_tail(&req->rq->queuelist, &ended->requests);
+	req->rq = NULL;
+	req->bvecs = NULL;
+	req->nr_bvecs = 0;
+	req->failing = false;
+	serve->nr_reqs--;
+	serve->nr_ghosts++;
+	if (req->stuck)
+		serve->nr_stuck--;
+	req->stuck = false;
+	req->state = HF_REQ_GHOST;
+	/* No record left for a further failed write: the disk must end (R6). */
+	if (serve->nr_ghosts >= HF_DISK_GHOSTS)
+		hf_serve_set_state(disk, HOLDFAST_DISK_DEAD);
+}
+
+/* Ends @req with an error if it may end now; true: something changed. */
+static bool fail_one(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+	bool dead = serve->state == HOLDFAST_DISK_DEAD;
+
+	switch (req->state) {
+	case HF_REQ_PARKED:
+	case HF_REQ_AGAIN:
+		end_rq(disk, req, BLK_STS_IOERR, ended);
+		return true;
+	case HF_REQ_WAITS_RANGE:
+	case HF_REQ_WAITS_ROOM:
+		list_del_init(&req->entry);
+		write_end(disk, req, BLK_STS_IOERR, ended);
+		return true;
+	case HF_REQ_ARRIVED:
+		hf_overlap_read_cancel(&serve->overlap, &req->range);
+		serve->nr_reads--;
+		end_rq(disk, req, BLK_STS_IOERR, ended);
+		return true;
+	case HF_REQ_FLYING:
+		req->failing = true;
+		if (req->sent_mask)
+			return false;
+		if (req->kind == HF_REQ_FLUSH)
+			end_rq(disk, req, BLK_STS_IOERR, ended);
+		else if (dead)
+			write_end(disk, req, BLK_STS_IOERR, ended);
+		else
+			make_ghost(disk, req, ended);
+		return true;
+	case HF_REQ_GHOST:
+		if (!dead || req->sent_mask || req->repair_bvecs)
+			return false;
+		write_end(disk, req, BLK_STS_IOERR, ended);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* One end may end others: begin again after each, there are few. */
+static void fail_all(struct hf_disk *disk, struct hf_ended *ended)
+{
+	struct hf_req *req;
+	bool changed;
+
+	do {
+		changed = false;
+		list_for_each_entry(req, &disk->serve.all, all_entry) {
+			changed = fail_one(disk, req, ended);
+			if (changed)
+				break;
+		}
+	} while (changed);
+}
+
+void hf_serve_fail_held(struct hf_disk *disk, struct hf_ended *ended)
+{
+	lockdep_assert_held(&disk->serve.serve_lock);
+	if (disk->serve.hold_since_ns)
+		fail_all(disk, ended);
+	hf_serve_judge_all(disk, ended);
+}
+
+static void set_stuck(struct hf_serve *serve, struct hf_req *req, bool stuck)
+{
+	if (req->stuck == stuck)
+		return;
+	req->stuck = stuck;
+	if (stuck)
+		serve->nr_stuck++;
+	else
+		serve->nr_stuck--;
+}
+
+/* To every slot that must have it, can get it, and neither has it nor may have it soon. */
+static void send_missing(struct hf_disk *disk, struct hf_req *req, u8 required)
+{
+	u8 want = required & ~(req->acked_mask | req->sent_mask);
+	u8 nr;
+
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
+		if (!(want & BIT(nr)))
+			continue;
+		if (nr == disk->own_nr)
+			hf_req_post_local(req);
+		else if (disk->remotes[nr].gets)
+			hf_req_post_remote(req, nr);
+	}
+}
+
+void hf_serve_judge(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+	u8 required = hf_serve_required_mask(disk);
+
+	lockdep_assert_held(&serve->serve_lock);
+	if (serve->state == HOLDFAST_DISK_DEAD || (req->failing && req->state == HF_REQ_FLYING)) {
+		fail_one(disk, req, ended);
+		return;
+	}
+	if (!hf_serve_running(disk))
+		return;
+	if (req->state == HF_REQ_FLYING)
+		send_missing(disk, req, required);
+	if (req->sent_mask || (required & ~req->acked_mask)) {
+		set_stuck(serve, req, false);
+		return;
+	}
+	if (req->state == HF_REQ_GHOST) {
+		if (!req->repair_bvecs)
+			write_end(disk, req, BLK_STS_IOERR, ended);
+		return;
+	}
+	if (!hf_serve_may_complete(disk)) {
+		trace_hf_io(HF_STEP_HELD, disk->own_nr, req->seq, req->offset, req->length, 0);
+		set_stuck(serve, req, true);
+		return;
+	}
+	if (req->kind == HF_REQ_WRITE)
+		write_end(disk, req, BLK_STS_OK, ended);
+	else
+		end_rq(disk, req, BLK_STS_OK, ended);
+}
+
+void hf_serve_judge_all(struct hf_disk *disk, struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct hf_req *req, *next;
+	LIST_HEAD(list);
+
+	lockdep_assert_held(&serve->serve_lock);
+	if (serve->state == HOLDFAST_DISK_DEAD) {
+		fail_all(disk, ended);
+		return;
+	}
+	/* By sequence. An end appends to these lists, and removes nothing but itself. */
+	list_for_each_entry_safe(req, next, &serve->flights, entry)
+		hf_serve_judge(disk, req, ended);
+	list_for_each_entry_safe(req, next, &serve->flushes, entry)
+		hf_serve_judge(disk, req, ended);
+	if (hf_serve_may_complete(disk)) {
+		list_splice_init(&serve->again, &list);
+		list_for_each_entry_safe(req, next, &list, entry)
+			start_read(disk, req);
+	}
+	if (serve->state == HOLDFAST_DISK_ACTIVE) {
+		list_splice_init(&serve->parked, &list);
+		list_for_each_entry_safe(req, next, &list, entry)
+			start(disk, req, ended);
+	}
+	hf_serve_advance_stable(disk);
+	hf_serve_start_room_waiters(disk);
+}
+
+blk_status_t hf_serve_begin(struct hf_disk *disk, struct request *rq)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct hf_ended ended;
+	struct hf_req *req;
+	unsigned long flags;
+
+	hf_serve_lock(disk, &ended, &flags);
+	req = list_first_entry_or_null(&serve->free, struct hf_req, entry);
+	/* The pool has one for every tag and every ghost. */
+	if (serve->state == HOLDFAST_DISK_DEAD || WARN_ON_ONCE(!req) || !hf_req_fill(req, rq)) {
+		spin_unlock_irqrestore(&serve->serve_lock, flags);
+		return BLK_STS_IOERR;
+	}
+	list_del_init(&req->entry);
+	list_add_tail(&req->all_entry, &serve->all);
+	serve->nr_reqs++;
+	trace_hf_io(HF_STEP_ARRIVED, disk->own_nr, 0, req->offset, req->length, 0);
+	start(disk, req, &ended);
+	hf_serve_unlock(disk, &ended, flags);
+	return BLK_STS_OK;
+}
+
+static void read_end(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+{
+	req->state = HF_REQ_ARRIVED;
+	if (hf_overlap_read_arrived(&disk->serve.overlap, &req->range))
+		read_ready(disk, req, ended);
+	else if (disk->serve.state == HOLDFAST_DISK_DEAD || req->failing)
+		fail_one(disk, req, ended);
+}
+
+void hf_serve_local_end(struct hf_slot_io *io, int error)
+{
+	struct hf_req *req = container_of(io, struct hf_req, io);
+	struct hf_disk *disk = req->disk;
+	u8 own = BIT(disk->own_nr);
+	struct hf_ended ended;
+	unsigned long flags;
+
+	hf_serve_lock(disk, &ended, &flags);
+	req->sent_mask &= ~own;
+	if (req->void_mask & own)
+		req->void_mask &= ~own;
+	else if (!error)
+		req->acked_mask |= own;
+	else
+		hf_serve_own_failed(disk, error);
+	if (req->kind != HF_REQ_READ) {
+		hf_serve_judge(disk, req, &ended);
+	} else if (error && disk->serve.state != HOLDFAST_DISK_DEAD) {
+		/* Ends with the disk, which the failed slot ends. */
+		hf_overlap_read_cancel(&disk->serve.overlap, &req->range);
+		disk->serve.nr_reads--;
+		read_again(disk, req);
+	} else {
+		read_end(disk, req, &ended);
+	}
+	hf_serve_unlock(disk, &ended, flags);
+}
+
+void hf_serve_remote_done(struct hf_msg *msg, int error)
+{
+	struct hf_req_msg *part = container_of(msg, struct hf_req_msg, msg);
+	struct hf_req *req = part->req;
+	struct hf_disk *disk = req->disk;
+	struct hf_remote *remote = &disk->remotes[part->nr];
+	u8 bit = BIT(part->nr);
+	struct hf_ended ended;
+	unsigned long flags;
+
+	hf_serve_lock(disk, &ended, &flags);
+	trace_hf_io(HF_STEP_ACKED, part->nr, req->seq, req->offset, req->length, error);
+	req->sent_mask &= ~bit;
+	if (req->void_mask & bit)
+		req->void_mask &= ~bit;
+	else if (!error)
+		req->acked_mask |= bit;
+	if (error && remote->link == msg->link)
+		hf_remote_broken(remote, error == -EIO ? HOLDFAST_DOWN_DEVICE :
+					 HOLDFAST_DOWN_PROTOCOL);
+	if (remote->mirror)
+		wake_up(&disk->wait);
+	hf_serve_judge(disk, req, &ended);
+	hf_serve_unlock(disk, &ended, flags);
+}
+
+void hf_serve_lock(struct hf_disk *disk, struct hf_ended *ended, unsigned long *flags)
+{
+	unsigned long irq_flags;
+
+	INIT_LIST_HEAD(&ended->requests);
+	spin_lock_irqsave(&disk->serve.serve_lock, irq_flags);
+	*flags = irq_flags;
+}
+
+void hf_serve_unlock(struct hf_disk *disk, struct hf_ended *ended, unsigned long flags)
+{
+	struct hf_serve *serve = &disk->serve;
+	struct request *rq, *next;
+	bool todo;
+
+	if (hf_serve_drained(disk) && wq_has_sleeper(&disk->wait))
+		wake_up(&disk->wait);
+	hf_serve_update_hold(disk);
+	todo = !list_empty(&serve->todo);
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+
+	list_for_each_entry_safe(rq, next, &ended->requests, queuelist) {
+		struct hf_pdu *pdu = blk_mq_rq_to_pdu(rq);
+
+		list_del_init(&rq->queuelist);
+		blk_mq_end_request(rq, pdu->status);
+	}
+	/* The slot takes I/O in any context but hard interrupt. */
+	if (todo && in_hardirq())
+		queue_work(hf_disk_wq, &disk->submit_work);
+	else if (todo)
+		hf_req_submit_local(disk);
+}

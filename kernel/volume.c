@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The registry of volumes: find, create, remove, reference. It knows in which
+ * order the parts of a volume end, and nothing of what they do.
+ *
+ * Locks: registry_lock guards the list and is innermost of the mutexes: it is
+ * never held while a conf_lock is taken.
+ */
+#include "volume.h"
+
+#include <linux/netlink.h>
+#include <linux/slab.h>
+
+#include "disk.h"
+#include "event.h"
+#include "replica.h"
+#include "slot.h"
+
+static DEFINE_MUTEX(registry_lock);
+static LIST_HEAD(registry);		/* registry_lock; in order of creation */
+static u64 last_dump_order;		/* registry_lock */
+static atomic_t generation = ATOMIC_INIT(1);
+
+static void volume_free(struct kref *refs)
+{
+	struct hf_volume *vol = container_of(refs, struct hf_volume, refs);
+
+	/* Readers of the configuration hold a reference or conf_lock; links may be in RCU. */
+	kfree_rcu(rcu_dereference_protected(vol->conf, true), rcu);
+	kfree(vol);
+}
+
+struct hf_volume *hf_volume_get(struct hf_volume *vol)
+{
+	kref_get(&vol->refs);
+	return vol;
+}
+
+void hf_volume_put(struct hf_volume *vol)
+{
+	if (vol)
+		kref_put(&vol->refs, volume_free);
+}
+
+unsigned int hf_volume_generation(void)
+{
+	return atomic_read(&generation);
+}
+
+static struct hf_volume *__find(const uuid_t *uuid)
+{
+	struct hf_volume *vol;
+
+	lockdep_assert_held(&registry_lock);
+	list_for_each_entry(vol, &registry, entry)
+		if (uuid_equal(&vol->uuid, uuid))
+			return vol;
+	return NULL;
+}
+
+struct hf_volume *hf_volume_find_get(const uuid_t *uuid)
+{
+	struct hf_volume *vol;
+
+	mutex_lock(&registry_lock);
+	vol = __find(uuid);
+	if (vol)
+		hf_volume_get(vol);
+	mutex_unlock(&registry_lock);
+	return vol;
+}
+
+struct hf_volume *hf_volume_next_get(u64 dump_order)
+{
+	struct hf_volume *vol, *found = NULL;
+
+	mutex_lock(&registry_lock);
+	list_for_each_entry(vol, &registry, entry) {
+		if (vol->dump_order > dump_order) {
+			found = hf_volume_get(vol);
+			break;
+		}
+	}
+	mutex_unlock(&registry_lock);
+	return found;
+}
+
+/*
+ * The failed slot of a primary ends its disk: the primary has a local in-sync
+ * slot in this release, so the agent promotes another slot.
+ */
+static void slot_failed_work(struct work_struct *work)
+{
+	struct hf_volume *vol = container_of(work, struct hf_volume, slot_failed_work);
+
+	mutex_lock(&vol->conf_lock);
+	if (vol->disk)
+		hf_disk_kill(vol->disk, "its local slot failed");
+	mutex_unlock(&vol->conf_lock);
+	hf_event(vol, HOLDFAST_EVENT_SLOT, HF_EVENT_NO_SLOT);
+	hf_volume_put(vol);
+}
+
+void hf_volume_slot_failed(struct hf_volume *vol, int error)
+{
+	hf_volume_get(vol);
+	vol->slot_error = error;
+	if (!queue_work(hf_job_wq, &vol->slot_failed_work))
+		hf_volume_put(vol);
+}
+
+struct hf_volume *hf_volume_create(const uuid_t *uuid, u32 node_id)
+{
+	struct hf_volume *vol, *have;
+
+	vol = kzalloc(sizeof(*vol), GFP_KERNEL);
+	if (!vol)
+		return NULL;
+	kref_init(&vol->refs);
+	uuid_copy(&vol->uuid, uuid);
+	vol->node_id = node_id;
+	mutex_init(&vol->conf_lock);
+	INIT_WORK(&vol->slot_failed_work, slot_failed_work);
+
+	mutex_lock(&registry_lock);
+	have = __find(uuid);
+	if (have) {
+		hf_volume_get(have);
+	} else {
+		vol->dump_order = ++last_dump_order;
+		list_add_tail(&vol->entry, &registry);
+		hf_volume_get(vol);
+		atomic_inc(&generation);
+	}
+	mutex_unlock(&registry_lock);
+	if (have) {
+		kfree(vol);
+		return have;
+	}
+	return vol;
+}
+
+/*
+ * In stages: nothing new begins (dead), the disk ends and with it the links of
+ * the primary, the link that serves ends, the slot closes, the registry lets go.
+ */
+int hf_volume_remove(struct hf_volume *vol, bool force, struct netlink_ext_ack *extack)
+{
+	bool removed = false;
+	int err = 0;
+
+	mutex_lock(&vol->conf_lock);
+	if (vol->dead)
+		goto out;
+	if (vol->disk) {
+		err = hf_disk_del(vol->disk, force, extack);
+		if (err && !force)
+			goto out;
+	}
+	hf_replica_stop(vol);
+	if (vol->slot) {
+		err = hf_slot_detach(vol, force, extack);
+		if (err && !force)
+			goto out;
+	}
+	err = 0;
+	vol->dead = true;
+	removed = true;
+	mutex_lock(&registry_lock);
+	list_del(&vol->entry);
+	atomic_inc(&generation);
+	mutex_unlock(&registry_lock);
+out:
+	mutex_unlock(&vol->conf_lock);
+	if (removed) {
+		hf_event(vol, HOLDFAST_EVENT_REMOVED, HF_EVENT_NO_SLOT);
+		hf_volume_put(vol);
+	}
+	return err;
+}
+
+void hf_volume_remove_all(void)
+{
+	struct hf_volume *vol;
+
+	while ((vol = hf_volume_next_get(0))) {
+		hf_volume_remove(vol, true, NULL);
+		hf_volume_put(vol);
+	}
+}
