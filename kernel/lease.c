@@ -80,8 +80,8 @@ void hf_promises_owe(struct hf_promises *promises, u64 now_ns, u64 grace_ns)
 /*
  * A promise to a second primary does not end the one to the first: the second
  * must wait for it, and is itself answered while it waits.  So several are
- * kept; if more primaries come than fit, the promise that ends first is owed
- * to everybody, which delays but never breaks one.
+ * kept.  If more primaries come than fit, the promise that ends first gives
+ * way: for each primary at least one to another is left that ends no earlier.
  */
 void hf_promises_record(struct hf_promises *promises, u32 node, u64 instance, u64 now_ns,
 			u64 grace_ns)
@@ -99,7 +99,6 @@ void hf_promises_record(struct hf_promises *promises, u32 node, u64 instance, u6
 		if (to->until_ns < first->until_ns)
 			first = to;
 	}
-	promises->all_until_ns = max(promises->all_until_ns, first->until_ns);
 	first->node = node;
 	first->instance = instance;
 	first->until_ns = now_ns + grace_ns;

@@ -103,7 +103,7 @@ struct hf_promise {
 
 /**
  * struct hf_promises - what this node promised for one volume
- * @all_until_ns: nobody may be helped before (module load; entries that ran over)
+ * @all_until_ns: nobody may be helped before (module load)
  * @to: the newest promises
  *
  * Outlives detach and attach of the slot: lives with the volume (R5).

@@ -262,11 +262,15 @@ static void step_record(struct crash *c)
 
 static void step_stable(struct crash *c)
 {
+	bool in_sync = test_below(&c->seed, 4);
 	unsigned int i;
 	u64 up_to = c->seq;
 
-	/* Only what was acknowledged is stable: the prefix that has ended. */
-	for (i = 0; i < WRITES; i++)
+	/*
+	 * In sync: the prefix that has ended here, too. Outside the set stable
+	 * may tell of writes that are still in flight here.
+	 */
+	for (i = 0; in_sync && i < WRITES; i++)
 		if (c->writes[i].used && !c->writes[i].copy && !c->writes[i].ended &&
 		    c->writes[i].term == c->term)
 			up_to = min(up_to, c->writes[i].seq - 1);

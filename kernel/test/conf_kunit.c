@@ -210,6 +210,8 @@ static void primary_changes_with_the_term_alone(struct kunit *test)
 	     offer.activated_instance = 0x9);
 	STEP(false, HF_CONF_CONFLICT, offer.primary_node = 0; offer.primary_instance = 0;
 	     offer.epoch = 50);
+	STEP(false, HF_CONF_CONFLICT, have.activated_term = 2; have.activated_instance = 7;
+	     offer.activated_term = 2; offer.activated_instance = 7; offer.primary_instance = 0x9);
 	STEP(false, HF_CONF_NEWER, offer.term = 4; offer.primary_node = 12;
 	     offer.primary_instance = 0x2222);
 	STEP(false, HF_CONF_NEWER, offer.term = 4; offer.primary_node = 0;
