@@ -112,7 +112,6 @@ static int connect_end(const struct setup *setup, const struct sockaddr_in *addr
 {
 	struct greeting greeting = { .magic = htonl(GREETING_MAGIC), .end = htonl(end) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char answer;
 
 	if (fd < 0)
 		return -errno;
@@ -120,9 +119,8 @@ static int connect_end(const struct setup *setup, const struct sockaddr_in *addr
 	memcpy(greeting.link_id, &link_id, sizeof(greeting.link_id));
 	set_timeout(fd, (unsigned int)setup->timeout_s * 1000);
 	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ||
-	    send(fd, &greeting, sizeof(greeting), MSG_NOSIGNAL) != sizeof(greeting) ||
-	    recv(fd, &answer, 1, 0) != 1) {
-		int err = errno ? -errno : -ECONNRESET;
+	    send(fd, &greeting, sizeof(greeting), MSG_NOSIGNAL) != sizeof(greeting)) {
+		int err = -errno;
 
 		close(fd);
 		return err;
@@ -130,9 +128,24 @@ static int connect_end(const struct setup *setup, const struct sockaddr_in *addr
 	return fd;
 }
 
+/* The other end answers when it has both. */
+static int read_answers(const int *fds)
+{
+	char answer;
+	ssize_t n;
+	int i;
+
+	for (i = 0; i < ENDS; i++) {
+		n = recv(fds[i], &answer, 1, 0);
+		if (n != 1)
+			return n ? -errno : -ECONNRESET;
+	}
+	return 0;
+}
+
 int setup_cmd_connect(struct setup *setup)
 {
-	int fds[ENDS] = { -1, -1 }, i, ret;
+	int fds[ENDS] = { -1, -1 }, i, ret, err = 0;
 	u64 link_id = setup->link_id;
 	struct sockaddr_in addr;
 
@@ -142,15 +155,17 @@ int setup_cmd_connect(struct setup *setup)
 		if (getrandom(&link_id, sizeof(link_id), 0) != sizeof(link_id))
 			return setup_fail("no random number: %s", strerror(errno));
 
-	for (i = 0; i < ENDS; i++) {
+	for (i = 0; i < ENDS && !err; i++) {
 		fds[i] = connect_end(setup, &addr, (u32)i, link_id);
-		if (fds[i] < 0) {
-			ret = setup_fail("cannot connect to %s: %s", setup->to, strerror(-fds[i]));
-			close_pair(fds);
-			return ret;
-		}
+		if (fds[i] < 0)
+			err = fds[i];
 	}
-	ret = hand_over(setup, fds, HOLDFAST_ROLE_PRIMARY, link_id);
+	if (!err)
+		err = read_answers(fds);
+	if (err)
+		ret = setup_fail("cannot connect to %s: %s", setup->to, strerror(-err));
+	else
+		ret = hand_over(setup, fds, HOLDFAST_ROLE_PRIMARY, link_id);
 	close_pair(fds);
 	if (!ret)
 		printf("link 0x%016llx\n", (unsigned long long)link_id);

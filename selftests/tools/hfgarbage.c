@@ -96,7 +96,7 @@ static int dial(u32 end)
 {
 	struct greeting greeting = { .magic = htonl(GREETING_MAGIC), .end = htonl(end) };
 	struct sockaddr_in addr = { .sin_family = AF_INET };
-	char host[64], *colon, answer;
+	char host[64], *colon;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	snprintf(host, sizeof(host), "%s", opt.to);
@@ -109,8 +109,7 @@ static int dial(u32 end)
 	memcpy(greeting.volume, opt.volume, sizeof(greeting.volume));
 	memcpy(greeting.link_id, &opt.link_id, sizeof(greeting.link_id));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
-	    send(fd, &greeting, sizeof(greeting), 0) != sizeof(greeting) ||
-	    recv(fd, &answer, 1, 0) != 1)
+	    send(fd, &greeting, sizeof(greeting), 0) != sizeof(greeting))
 		die("connect");
 	return fd;
 }
@@ -353,6 +352,7 @@ int main(int argc, char **argv)
 		{ "conf", 1, NULL, 'c' }, { "seed", 1, NULL, 'S' }, { "timeout", 1, NULL, 'w' },
 		{ NULL, 0, NULL, 0 }
 	};
+	char answer;
 	int c, i;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -376,11 +376,13 @@ int main(int argc, char **argv)
 	opt.link_id = next_random() | 1;
 	parse_conf();
 
-	if (opt.to)
-		for (i = 0; i < ENDS; i++)
-			fds[i] = dial((u32)i);
-	else
+	if (opt.port)
 		serve();
+	for (i = 0; opt.to && i < ENDS; i++)
+		fds[i] = dial((u32)i);
+	for (i = 0; opt.to && i < ENDS; i++)
+		if (recv(fds[i], &answer, 1, 0) != 1)
+			die("the other end did not answer");
 	if (!send_early())
 		send_late();
 	if (!wait_closed()) {
