@@ -36,6 +36,7 @@ struct peer {
 	bool connecting;
 	struct frames *out, *in;
 	uint64_t out_heard_ms;		/* mono: last frame on @out, or when it was opened */
+	uint64_t known_ms;		/* mono: since when this agent listens for it */
 	uint64_t heard_ms;		/* mono; valid if @ever_heard */
 	uint64_t refused_ms;		/* mono; valid if @ever_refused */
 	bool ever_heard, ever_refused;
@@ -49,7 +50,6 @@ struct peer {
 struct heartbeat {
 	struct agent *agent;
 	struct peer *peers;
-	uint64_t started_ms;		/* mono */
 	uint64_t next_ms;		/* mono */
 };
 
@@ -62,6 +62,18 @@ static struct peer *peer_find(struct heartbeat *hb, uint32_t id)
 			return p;
 	}
 	return NULL;
+}
+
+static struct peer *peer_new(struct heartbeat *hb, uint32_t id)
+{
+	struct peer *p = xcalloc(1, sizeof(*p));
+
+	p->hb = hb;
+	p->id = id;
+	p->known_ms = node_mono_ms(hb->agent);
+	p->next = hb->peers;
+	hb->peers = p;
+	return p;
 }
 
 static void peer_heard(struct peer *p)
@@ -196,6 +208,9 @@ static void accept_cb(void *data, int fd, const struct transport_hello *hello)
 	struct heartbeat *hb = data;
 	struct peer *p = peer_find(hb, hello->from);
 
+	/* The leader must hear a node before the log brings that node its state. */
+	if (!p && !hb->agent->fsm->initialized)
+		p = peer_new(hb, hello->from);
 	if (!p) {
 		transport_answer(fd, false, "the calling node is not known here (yet)");
 		close(fd);
@@ -262,13 +277,8 @@ static void sweep(struct heartbeat *hb)
 		if (node->id == hb->agent->self.id)
 			continue;
 		p = peer_find(hb, node->id);
-		if (!p) {
-			p = xcalloc(1, sizeof(*p));
-			p->hb = hb;
-			p->id = node->id;
-			p->next = hb->peers;
-			hb->peers = p;
-		}
+		if (!p)
+			p = peer_new(hb, node->id);
 		p->seen = true;
 		if (p->out && age(node_mono_ms(hb->agent), p->out_heard_ms) >
 			      node_scaled(hb->agent, HEARTBEAT_STUCK_MS)) {
@@ -326,7 +336,8 @@ void heartbeat_now(struct heartbeat *hb)
 
 void heartbeat_tick(struct heartbeat *hb)
 {
-	if (node_mono_ms(hb->agent) < hb->next_ms || hb->agent->phase != NODE_MEMBER)
+	if (node_mono_ms(hb->agent) < hb->next_ms || hb->agent->phase != NODE_MEMBER ||
+	    !hb->agent->fsm->initialized)
 		return;
 	sweep(hb);
 	heartbeat_now(hb);
@@ -350,7 +361,7 @@ void heartbeat_heard(struct heartbeat *hb, struct node_report *report)
 	for (p = hb->peers; p && report->nr_heard < FSM_MAX_NODES; p = p->next) {
 		report->heard[report->nr_heard++] = (struct heard){
 			.node = p->id,
-			.age_ms = age(now, p->ever_heard ? p->heard_ms : hb->started_ms),
+			.age_ms = age(now, p->ever_heard ? p->heard_ms : p->known_ms),
 			.refused_ms = p->ever_refused ? age(now, p->refused_ms) : FACTS_NEVER_MS,
 		};
 	}
@@ -418,7 +429,6 @@ struct heartbeat *heartbeat_open(struct agent *agent)
 	struct heartbeat *hb = xcalloc(1, sizeof(*hb));
 
 	hb->agent = agent;
-	hb->started_ms = node_mono_ms(agent);
 	transport_handle(agent->transport, TRANSPORT_PEER, accept_cb, hb);
 	return hb;
 }

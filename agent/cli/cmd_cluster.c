@@ -79,9 +79,10 @@ static int cmd_init(int argc, char **argv)
 		.parser = parse_entry,
 		.doc = "Makes a cluster of this node and prints how the next node joins it.",
 	};
-	struct entry_options o = { .body = json_object() };
+	static struct entry_options o;
 	json_t *answer, *node;
 
+	o.body = json_object();
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (cli_ask("POST", "/v1/init", o.body, &answer))
 		return CLI_FAILED;
@@ -106,9 +107,10 @@ static int cmd_join(int argc, char **argv)
 		.args_doc = "TOKEN",
 		.doc = "Makes this node a member of the cluster that made TOKEN.",
 	};
-	struct entry_options o = { .join = true, .body = json_object() };
+	static struct entry_options o = { .join = true };
 	json_t *answer, *node;
 
+	o.body = json_object();
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (cli_ask("POST", "/v1/join", o.body, &answer))
 		return CLI_FAILED;

@@ -171,7 +171,7 @@ static int cmd_create(int argc, char **argv)
 		.options = options, .parser = parse, .args_doc = "NAME",
 		.doc = "Makes a volume and waits until all its copies are made.",
 	};
-	struct volume_options o = { 0 };
+	static struct volume_options o = { 0 };
 	json_t *answer, *slots, *slot;
 	size_t i;
 
@@ -206,7 +206,7 @@ static int cmd_ls(int argc, char **argv)
 		.options = options, .parser = parse,
 		.doc = "Lists the volumes; NODENAME is where each is attached.",
 	};
-	struct volume_options o = { .no_name = true };
+	static struct volume_options o = { .no_name = true };
 	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
@@ -228,7 +228,7 @@ static int cmd_info(int argc, char **argv)
 		.options = options, .parser = parse, .args_doc = "NAME",
 		.doc = "Tells about one volume and its copies, by name, vdN or UUID.",
 	};
-	struct volume_options o = { 0 };
+	static struct volume_options o = { 0 };
 	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
@@ -256,7 +256,7 @@ static int cmd_attach(int argc, char **argv)
 		.doc = "Attaches a volume to a node that has a copy of it, and waits until its disk is "
 		       "there.",
 	};
-	struct volume_options o = { 0 };
+	static struct volume_options o = { 0 };
 	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
@@ -283,7 +283,7 @@ static int cmd_detach(int argc, char **argv)
 		.options = options, .parser = parse, .args_doc = "NAME",
 		.doc = "Detaches a volume from the node where it is attached.",
 	};
-	struct volume_options o = { 0 };
+	static struct volume_options o = { 0 };
 	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
@@ -309,7 +309,7 @@ static int cmd_move(int argc, char **argv)
 		.options = options, .parser = parse, .args_doc = "NAME --node NODE",
 		.doc = "Moves a volume to another node that has a copy of it.",
 	};
-	struct volume_options o = { 0 };
+	static struct volume_options o = { 0 };
 	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
@@ -357,7 +357,7 @@ static int cmd_rm(int argc, char **argv)
 		.options = options, .parser = parse, .args_doc = "NAME",
 		.doc = "Deletes a volume that is not attached, and all its data.",
 	};
-	struct volume_options o = { 0 };
+	static struct volume_options o = { 0 };
 	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
@@ -389,7 +389,7 @@ static int cmd_wait(int argc, char **argv)
 		.args_doc = "NAME --attached|--healthy|--detached",
 		.doc = "Waits for a state of a volume (30 seconds).",
 	};
-	struct volume_options o = { 0 };
+	static struct volume_options o = { 0 };
 	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
