@@ -18,7 +18,13 @@
 	:: d_step { (guard) -> printf(#action); printf("\n"); action }
 
 /* Steps of one slot. */
+#if INTERMEDIATE
+#define PREVIOUS(i)	STEP(G_ADOPT_PREV(i), adopt_prev(i))
+#else
+#define PREVIOUS(i)
+#endif
 #define SLOT(i)						\
+	PREVIOUS(i)					\
 	STEP(G_SUBMIT(i), submit(i))			\
 	STEP(G_ENDIO(i), endio(i))			\
 	STEP(G_ENDORPH(i), endorph(i))			\

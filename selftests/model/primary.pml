@@ -246,8 +246,12 @@ inline relink(p, i) {
 			 IN(COUNTED(p), i))
 
 /* R3b: stable passes a write only once all in the set have adopted it. */
-#define ADOPTED(p, j)	(!IN(aset[p], j) || \
-			 trm[j] == trm[p] && aset[j] == aset[p])
+#if INTERMEDIATE && !defined(MUT_STABLE_BY_SET)
+#define SAME(p, j)	(IN(mcur, p) && IN(mcur, j) || IN(mprev, p) && IN(mprev, j))
+#else
+#define SAME(p, j)	(aset[j] == aset[p])
+#endif
+#define ADOPTED(p, j)	(!IN(aset[p], j) || trm[j] == trm[p] && SAME(p, j))
 #if N == 2
 #define ALLADOPTED(p)	(ADOPTED(p, 0) && ADOPTED(p, 1))
 #else

@@ -8,17 +8,30 @@ inline committed() {
 	pdrop = 0;
 	padm = 0;
 	pact = 0;
+#if INTERMEDIATE
+	mprev = mcur;
+#endif
 	mcur = 0
+}
+inline history() {
+#if INTERMEDIATE
+	cset1 = cset;
+	cterm1 = cterm
+#else
+	skip
+#endif
 }
 
 #define G_COMMIT_DROP(i)	IN(pdrop, i)
 inline commit_drop(i) {
+	history();
 	cset = cset & ~B(i);
 	committed();
 	ghost_loss()
 }
 #define G_COMMIT_ADM(i)		IN(padm, i)
 inline commit_adm(i) {
+	history();
 	cset = cset | B(i);
 	committed();
 	if
@@ -38,6 +51,7 @@ inline shown(i) {
 }
 #define G_COMMIT_ACT		(pact != 0)
 inline commit_act() {
+	history();
 	cset = pact;
 	cact = 1;
 	clast = 0;
@@ -89,6 +103,7 @@ inline name(p, set) {
 	:: BUSY -> nf++
 	:: else
 	fi;
+	history();
 	cterm++;
 	cprim = p;
 #if N > 2 && SYMMETRIC

@@ -4,7 +4,7 @@
  * scenario (SC_...) and may change a bound. Node 0 serves at first.
  */
 #if defined(SC_THREE) || defined(SC_MARKS) || defined(SC_HELD) || \
-    defined(SC_BITMAPS) || defined(SC_RECON)
+    defined(SC_MISSED) || defined(SC_BITMAPS) || defined(SC_RECON)
 #define N 3
 #else
 #define N 2
@@ -33,11 +33,19 @@
 #ifndef READS
 #define READS 1
 #endif
+#ifndef INTERMEDIATE
+#ifdef SC_MISSED
+#define INTERMEDIATE 1
+#else
+#define INTERMEDIATE 0
+#endif
+#endif
 #ifndef FLUSHES
 #define FLUSHES 0
 #endif
 #ifndef SYMMETRIC
-#if defined(SC_RECON) || defined(SC_MARKS) || defined(SC_HELD)
+#if defined(SC_RECON) || defined(SC_MARKS) || defined(SC_HELD) || \
+    defined(SC_MISSED)
 #define SYMMETRIC 0
 #else
 #define SYMMETRIC 1

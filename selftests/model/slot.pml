@@ -181,7 +181,7 @@ inline clear_role(p) {
 /* Start over under a new set: what R9 had under way is looked at anew, and
  * links to slots outside the set are given up ("a drop committed late is
  * obeyed", R3). */
-inline primary_adopts(p) {
+inline primary_adopts(p, set) {
 	if
 	:: cact && pst[p] == RECON ->		/* R4: activated, serve */
 		pst[p] = SERVE;
@@ -190,12 +190,12 @@ inline primary_adopts(p) {
 		afl[p] = 0;
 		snt[p] = 0;
 		rfl[p] = 0;
-		lk[p] = lk[p] & cset
+		lk[p] = lk[p] & set
 	:: pst[p] == SERVE ->
-		lk[p] = lk[p] & cset;
-		afl[p] = afl[p] & cset;
+		lk[p] = lk[p] & set;
+		afl[p] = afl[p] & set;
 		if
-		:: flp == p + 1 -> ffl = ffl & cset
+		:: flp == p + 1 -> ffl = ffl & set
 		:: else
 		fi;
 		cnt[p] = 0;
@@ -249,14 +249,29 @@ inline adopt(i) {
 		fi
 	:: else
 	fi;
+	adopt_set(i, cset);
+	mcur = mcur | B(i)
+#if INTERMEDIATE
+	; mprev = mprev & ~B(i)
+#endif
+}
+inline adopt_set(i, set) {
 	/* R3b: ranges above stable are marked for every slot outside. */
 	if
-	:: IN(mls, i) && MARKS(i) && ADOPTMARKS -> bits[i] = bits[i] | (OUT(cset) & ~(ADOPTLK(i)))
+	:: IN(mls, i) && MARKS(i) && ADOPTMARKS -> bits[i] = bits[i] | (OUT(set) & ~(ADOPTLK(i)))
 	:: else
 	fi;
-	bits[i] = bits[i] & ~cset;
-	dbits[i] = dbits[i] & ~cset;
-	aset[i] = cset;
-	mcur = mcur | B(i);
-	primary_adopts(i)
+	bits[i] = bits[i] & ~set;
+	dbits[i] = dbits[i] & ~set;
+	aset[i] = set;
+	primary_adopts(i, set)
+}
+
+/* R1: a link brings its own configuration, which need not be the latest, but
+ * is of the same term and newer than what the slot knows. */
+#define G_ADOPT_PREV(i)	(!IN(mcur | mprev, i) && trm[i] == cterm1 && \
+			 (pst[i] == NONE || pst[i] == SERVE))
+inline adopt_prev(i) {
+	adopt_set(i, cset1);
+	mprev = mprev | B(i)
 }

@@ -75,6 +75,18 @@ inline scenario() {
 	lk[0] = B(1);
 	slink[2] = 0;
 	write(0, 0)
+#elif defined(SC_MISSED)
+	/* Slot 2 was just readmitted and lost again, a write is held for it;
+	 * slot 1 has not heard of the readmission. */
+	healthy(ALL);
+	aset[1] = B(0) | B(1);
+	cset1 = B(0) | B(1);
+	cterm1 = 1;
+	mcur = B(0) | B(2);
+	mprev = B(1);
+	lk[0] = B(1);
+	slink[2] = 0;
+	write(0, 0)
 #elif defined(SC_RECON)
 	/* The primary crashed with a write in flight that slot 1 alone
 	 * got. */

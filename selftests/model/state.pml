@@ -21,6 +21,12 @@ bit cact;		/* activated (R4, second step) */
 byte clast;		/* node + 1 of the last activated instance, 0 = gone */
 byte crel;		/* slots and lives cited at naming that still live (R4) */
 
+#if INTERMEDIATE
+byte cset1;		/* set of the epoch before */
+byte cterm1;		/* term of the epoch before */
+byte mprev;		/* modules that know the epoch before, not the latest */
+#endif
+
 /* Proposals on the way to consensus; any commit makes the others void (CAS). */
 byte pdrop;		/* slots to drop (R3) */
 byte padm;		/* slots to readmit (R9) */
