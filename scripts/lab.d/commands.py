@@ -388,10 +388,18 @@ def parser():
         p = add(name, function, text)
         p.add_argument("kernel", nargs="?", default="6.1",
                        choices=list(image.SERIES))
-    for name, text in (("exec", "run a command: [-i] [-t SECONDS] NODE CMD..."),
-                       ("put", "copy a file into a node: NODE SRC DST"),
-                       ("get", "copy a file out of a node: NODE SRC DST")):
-        sub.add_parser(name, help=text, description=text)
+    for name, text, more in (
+            ("exec", "run a command: [-i] [-t SECONDS] NODE CMD...",
+             "The words are passed as they are; a single word is a script for sh. "
+             "Streams and status pass; input only with -i. Status 124: it did not "
+             "end in time (default $HOLDFAST_EXEC_TIMEOUT or 600 s, 0 is never); "
+             "255: the node went away, or the lab could not run it."),
+            ("put", "copy a file into a node: NODE SRC DST",
+             "The mode is kept; DST is replaced whole or not at all."),
+            ("get", "copy a file out of a node: NODE SRC DST",
+             "DST may be a folder, or - for standard output.")):
+        sub.add_parser(name, help=text, description=f"{text} -- {more}",
+                       usage=f"lab {text.split(': ')[1].join([name + ' ', ''])}")
     return top
 
 

@@ -298,8 +298,9 @@ def find_module(series):
             magic = run("/sbin/modinfo", "-F", "vermagic", path).split()
             if magic and magic[0] == release:
                 return path
+    where = places[0] + (" and others" if places[1:] else "")
     raise LabError(f"there is no holdfast.ko for kernel {release} (looked in "
-                   f"{places[0]} and others): build it first, or use --no-product")
+                   f"{where}): build it first, or use --no-product")
 
 
 def add_product(archive, series, tree):

@@ -290,7 +290,7 @@ static void stat_disk(struct disk *d)
 		"ok dirty=%llu writes=%llu flushes=%llu fua=%llu early=%llu\n",
 		(unsigned long long)d->entries, (unsigned long long)d->writes,
 		(unsigned long long)d->flushes, (unsigned long long)d->fuas,
-		(unsigned long long)d->earlies);
+		(unsigned long long)d->early_writes);
 	pthread_mutex_unlock(&d->lock);
 }
 

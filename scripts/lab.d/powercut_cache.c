@@ -82,7 +82,7 @@ static struct entry *get_entry(struct disk *d, uint64_t nr)
 	if (e) {
 		d->random = mix(d->random);
 		if (d->random % 100 < d->early_percent) {
-			d->earlies++;
+			d->early_writes++;
 			if (write_back(d, e, 0xff) < 0)
 				return NULL;
 			e->valid = 0;
@@ -90,7 +90,7 @@ static struct entry *get_entry(struct disk *d, uint64_t nr)
 		return e;
 	}
 	if (d->entries * BLOCK >= d->cache_bytes) {
-		d->earlies++;
+		d->early_writes++;
 		if (write_back(d, d->oldest, 0xff) < 0)
 			return NULL;
 		drop_entry(d, d->oldest);

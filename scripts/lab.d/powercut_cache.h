@@ -29,7 +29,7 @@ struct disk {
 	struct entry *bucket[BUCKETS];	/* lock */
 	struct entry *oldest, *newest;	/* lock */
 	uint64_t entries;		/* lock */
-	uint64_t writes, flushes, fuas, earlies;	/* lock */
+	uint64_t writes, flushes, fuas, early_writes;	/* lock */
 	uint64_t random;		/* lock */
 	uint64_t cache_bytes;		/* const while serving */
 	unsigned int early_percent;	/* const while serving */
