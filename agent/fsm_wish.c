@@ -163,7 +163,7 @@ enum fsm_code fsm_do_failover(struct fsm *fsm, const struct command *cmd, struct
 		failed = vol->failover_from;
 	wish(fsm, cmd, vol, f->to, false);
 	from = fsm_node_get(fsm, failed);
-	if (from && from->status == FSM_NODE_CORDONED) {
+	if (from && from->status == FSM_NODE_CORDONED && fsm_volume_served_on(vol) != f->to) {
 		vol->failover_from = failed;
 		from->failover_open = true;
 	}

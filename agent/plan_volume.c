@@ -350,8 +350,9 @@ static void plan_activate(const struct scene *s)
 		plan_name(s);
 		return;
 	}
+	/* R5: the own slot, too, may be bound by what it promised another primary. */
 	if (own->view->disk.state != HOLDFAST_DISK_NAMED ||
-	    own->view->conf.epoch != s->conf->epoch)
+	    own->view->conf.epoch != s->conf->epoch || own->view->slot.promise_ms)
 		return;
 	set = reconciled_mask(s, own->view);
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
@@ -436,41 +437,46 @@ static bool plan_stale_slot(const struct scene *s, const struct kernel_remote *r
 	return false;
 }
 
-static void plan_set(const struct scene *s)
+/*
+ * The set of whoever serves now, also while the volume is to be served elsewhere
+ * or nowhere: a release drains, and cannot while it holds. True: something was
+ * proposed.
+ */
+static bool plan_set(const struct scene *s, int primary)
 {
-	const struct kernel_volume *view = s->slots[s->wanted_slot].view;
+	const struct kernel_volume *view = s->slots[primary].view;
 	unsigned int i;
 	u8 lost = 0;
 
 	if (view->conf.epoch != s->conf->epoch || view->disk.state != HOLDFAST_DISK_ACTIVE)
-		return;
+		return false;
 	for (i = 0; i < view->nr_remotes; i++) {
 		const struct kernel_remote *remote = &view->remotes[i];
 
-		if (in_sync(s, remote->slot_nr) && remote->slot_nr != s->wanted_slot &&
+		if (in_sync(s, remote->slot_nr) && remote->slot_nr != primary &&
 		    lost_for_good(s, remote))
 			lost |= (u8)(1 << remote->slot_nr);
 	}
 	if (lost) {
 		propose_set(s, STEP_DROP, s->conf->in_sync_mask & (u8)~lost, lost, 0);
-		return;
+		return true;
 	}
 	for (i = 0; i < view->nr_remotes; i++) {
 		const struct kernel_remote *remote = &view->remotes[i];
 
 		if (hf_conf_missing_mask(s->conf) & 1 << remote->slot_nr &&
 		    plan_stale_slot(s, remote))
-			return;
+			return true;
 	}
+	return false;
 }
 
 /*
  * R3: the primary's agent is dead or cut off, its module holds I/O, and says so
  * in its beacons. A slot that has no link with it is what it waits for.
  */
-static void plan_for_silent_primary(const struct scene *s)
+static bool plan_for_silent_primary(const struct scene *s, int primary)
 {
-	int primary = hf_conf_slot_of(s->conf, s->conf->primary_node);
 	bool holding = false;
 	u8 lost = 0;
 	int i;
@@ -490,8 +496,23 @@ static void plan_for_silent_primary(const struct scene *s)
 			lost |= (u8)(1 << i);
 		}
 	}
-	if (holding && lost)
-		propose_set(s, STEP_DROP, s->conf->in_sync_mask & (u8)~lost, lost, 0);
+	if (!holding || !lost)
+		return false;
+	propose_set(s, STEP_DROP, s->conf->in_sync_mask & (u8)~lost, lost, 0);
+	return true;
+}
+
+/* True: something was proposed about the set. */
+static bool plan_serving(const struct scene *s)
+{
+	int primary = hf_conf_slot_of(s->conf, s->conf->primary_node);
+
+	if (primary < 0 || !hf_conf_activated(s->conf) ||
+	    !plan_node_normal(s->p, s->conf->primary_node))
+		return false;
+	if (!plan_report(s->p, s->conf->primary_node))
+		return plan_for_silent_primary(s, primary);
+	return instance_lives(s, primary) && plan_set(s, primary);
 }
 
 void plan_volume(struct planner *p, const struct fsm_volume *vol,
@@ -503,22 +524,18 @@ void plan_volume(struct planner *p, const struct fsm_volume *vol,
 	for (i = 0; i < HF_MAX_SLOTS; i++)
 		look(&s, i);
 	s.wanted_slot = hf_conf_slot_of(s.conf, vol->wanted_node);
+	if (plan_serving(&s))
+		return;
 	if (!vol->wanted_node) {
 		if (s.conf->primary_node && old_primary_done(&s))
 			propose_release(&s);
 		return;
 	}
-	if (plan_failover(&s) || s.wanted_slot < 0)
+	if (plan_failover(&s) || s.wanted_slot < 0 || serves(&s) ||
+	    !plan_report(p, vol->wanted_node))
 		return;
-	if (s.conf->primary_node == vol->wanted_node && !plan_report(p, vol->wanted_node)) {
-		if (hf_conf_activated(s.conf) && plan_node_normal(p, vol->wanted_node))
-			plan_for_silent_primary(&s);
-		return;
-	}
-	if (serves(&s))
-		plan_set(&s);
-	else if (s.conf->primary_node == vol->wanted_node && !hf_conf_activated(s.conf) &&
-		 instance_lives(&s, s.wanted_slot))
+	if (s.conf->primary_node == vol->wanted_node && !hf_conf_activated(s.conf) &&
+	    instance_lives(&s, s.wanted_slot))
 		plan_activate(&s);
 	else
 		plan_name(&s);
