@@ -399,7 +399,7 @@ def parser():
             ("get", "copy a file out of a node: NODE SRC DST",
              "DST may be a folder, or - for standard output.")):
         sub.add_parser(name, help=text, description=f"{text} -- {more}",
-                       usage=f"lab {text.split(': ')[1].join([name + ' ', ''])}")
+                       usage=f"lab {name} {text.split(': ')[1]}")
     return top
 
 
