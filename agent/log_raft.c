@@ -67,6 +67,8 @@ struct log_raft {
 	struct proposal *proposals;
 	struct raft_change change;
 	bool change_pending;
+	struct raft_transfer transfer;
+	bool transfer_pending;
 	uint64_t change_not_before_ms;
 	bool closing;
 	void (*closed)(void *data);
@@ -625,6 +627,24 @@ static void change_began(struct log_raft *lr, int rv)
 	lr->change_not_before_ms = loop_now_ms() + scaled(lr, 500);
 }
 
+static void transfer_done(struct raft_transfer *req)
+{
+	struct log_raft *lr = req->data;
+
+	lr->transfer_pending = false;
+	lr->ops->kick(lr->data);
+}
+
+void log_raft_transfer(struct log_raft *lr, uint32_t id)
+{
+	if (lr->closing || lr->transfer_pending || !log_raft_is_leader(lr))
+		return;
+	memset(&lr->transfer, 0, sizeof(lr->transfer));
+	lr->transfer.data = lr;
+	if (!raft_transfer(&lr->raft, &lr->transfer, id, transfer_done))
+		lr->transfer_pending = true;
+}
+
 static bool is_wanted(const struct log_raft_member *members, size_t nr, raft_id id)
 {
 	size_t i;
@@ -641,7 +661,7 @@ void log_raft_manage(struct log_raft *lr, const struct log_raft_member *members,
 	const struct raft_configuration *conf = &lr->raft.configuration;
 	size_t i;
 
-	if (lr->closing || lr->change_pending || !log_raft_is_leader(lr) ||
+	if (lr->closing || lr->change_pending || lr->transfer_pending || !log_raft_is_leader(lr) ||
 	    lr->raft.configuration_uncommitted_index ||
 	    loop_now_ms() < lr->change_not_before_ms)
 		return;

@@ -73,6 +73,9 @@ void log_raft_propose(struct log_raft *lr, json_t *command, log_raft_done_cb don
 /* Leader only: after @done without error the local state is not older than the call. */
 void log_raft_barrier(struct log_raft *lr, log_raft_done_cb done, void *data);
 
+/* Leader only: asks member @id, a voter, to lead instead. Nothing if that is under way. */
+void log_raft_transfer(struct log_raft *lr, uint32_t id);
+
 /* Leader only, level-triggered: takes at most one step towards @members. */
 void log_raft_manage(struct log_raft *lr, const struct log_raft_member *members, size_t nr);
 

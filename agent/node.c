@@ -255,6 +255,58 @@ static void leader_members(struct agent *agent)
 		free(addresses[i]);
 }
 
+static uint32_t heard_by(const struct node_report *report, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < report->nr_heard; i++) {
+		if (report->heard[i].node == id)
+			return report->heard[i].age_ms;
+	}
+	return report->node == id ? 0 : FACTS_NEVER_MS;
+}
+
+/*
+ * A node that is cut off from the leader alone gets its reports through, by
+ * others, but never the configurations that are committed for it: its I/O would
+ * be held for as long as that lasts. So a leader that does not hear a node lets
+ * a voter lead that hears that one and all that the leader hears.
+ */
+static void hand_over(struct agent *agent, const struct facts *facts)
+{
+	const struct fsm *fsm = agent->fsm;
+	uint32_t fresh_ms = node_scaled(agent, PLAN_FRESH_MS);
+	unsigned int i, n;
+
+	if (loop_now_ms() < agent->hand_over_not_before_ms)
+		return;
+	for (i = 0; i < facts->count; i++) {
+		const struct node_report *report = facts->entries[i].report;
+		bool hears_more = false, hears_all = true;
+
+		if (report->node == agent->self.id || facts->entries[i].age_ms > fresh_ms ||
+		    heartbeat_age_ms(agent->heartbeat, report->node) > fresh_ms ||
+		    !fsm_node_votes(fsm, report->node))
+			continue;
+		for (n = 0; n < fsm->nr_nodes; n++) {
+			uint32_t id = fsm->nodes[n].id;
+			uint32_t ours = heartbeat_age_ms(agent->heartbeat, id);
+			uint32_t theirs = heard_by(report, id);
+
+			if (ours > 2 * fresh_ms && theirs <= fresh_ms)
+				hears_more = true;
+			if (ours <= fresh_ms && theirs > fresh_ms)
+				hears_all = false;
+		}
+		if (!hears_more || !hears_all)
+			continue;
+		log_info("node %08x hears more nodes: it shall lead", report->node);
+		agent->hand_over_not_before_ms =
+			loop_now_ms() + node_scaled(agent, NODE_HAND_OVER_MS);
+		return log_raft_transfer(agent->log, report->node);
+	}
+}
+
 static void plan_input_fill(struct agent *agent, struct plan_input *in, u64 *random)
 {
 	loop_random(random, RANDOM_VALUES * sizeof(*random));
@@ -289,6 +341,7 @@ static void look_as_leader(struct agent *agent)
 	node_make_report(agent, &own);
 	heartbeat_facts(agent->heartbeat, &own, &facts);
 	rebuilds_watch(agent->rebuilds, agent->fsm, &facts);
+	hand_over(agent, &facts);
 	if (!agent->leader_in_flight || loop_now_ms() >= agent->leader_wait_until_ms) {
 		plan_input_fill(agent, &in, random);
 		plan_cluster(agent->fsm, &facts, &agent->memory, &in, &list);

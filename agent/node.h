@@ -20,6 +20,7 @@ enum {
 	NODE_TICK_MS		= 100,	/* scaled */
 	NODE_GAP_MS		= 1000,	/* scaled: a tick this late means that we were stopped */
 	NODE_MAX_PROPOSALS	= 256,
+	NODE_HAND_OVER_MS	= 10000,	/* scaled: between two attempts to hand leadership over */
 };
 
 /**
@@ -87,6 +88,7 @@ struct agent {
 	bool was_leader;
 	uint32_t last_leader;
 	struct plan_memory memory;
+	uint64_t hand_over_not_before_ms;
 	unsigned int leader_in_flight;	/* proposals of the leader's planner */
 	uint64_t leader_wait_until_ms;
 	struct node_proposal *proposals;
