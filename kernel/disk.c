@@ -250,7 +250,7 @@ int hf_disk_prepare(struct hf_volume *vol, u64 *instance, struct netlink_ext_ack
 		return 0;
 	}
 	if (!vol->slot || !hf_slot_usable(vol->slot)) {
-		NL_SET_ERR_MSG(extack, "a disk needs a usable local slot; diskless disks are not supported");
+		NL_SET_ERR_MSG(extack, "a disk needs a usable local slot");
 		return -EOPNOTSUPP;
 	}
 	disk = disk_alloc(vol, &conf->data);
@@ -445,7 +445,7 @@ int hf_disk_check_conf(struct hf_disk *disk, const struct hf_conf_data *offer,
 	if (state == HOLDFAST_DISK_DEAD || !is_named(disk, offer))
 		return 0;
 	if (!(offer->in_sync_mask & BIT(disk->own_nr))) {
-		NL_SET_ERR_MSG(extack, "the primary's own slot is not in the set; diskless disks are not supported");
+		NL_SET_ERR_MSG(extack, "a primary without own in-sync slot is not supported");
 		return -EOPNOTSUPP;
 	}
 	if (!hf_conf_activated(offer) &&
@@ -454,7 +454,7 @@ int hf_disk_check_conf(struct hf_disk *disk, const struct hf_conf_data *offer,
 		return -EINVAL;
 	}
 	if (hf_conf_activated(offer) && disk->serve.term != offer->term) {
-		NL_SET_ERR_MSG(extack, "the disk cannot be activated in a term that did not name it first");
+		NL_SET_ERR_MSG(extack, "this term activates a disk that it did not name first");
 		return -EINVAL;
 	}
 	return 0;

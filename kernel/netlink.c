@@ -40,65 +40,70 @@ static struct netlink_range_validation range_fd = {
 	.max = S32_MAX,
 };
 
-#define POLICY_UUID	[HOLDFAST_A_UUID] = NLA_POLICY_EXACT_LEN(16)
-#define POLICY_SLOT_NR	[HOLDFAST_A_SLOT_NR] = NLA_POLICY_MAX(NLA_U8, HF_MAX_SLOTS - 1)
-#define POLICY_NONZERO(attr) [attr] = NLA_POLICY_FULL_RANGE(NLA_U64, &range_nonzero_u64)
-#define POLICY_FLAGS(mask) [HOLDFAST_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, mask)
-#define POLICY_PATH	{ .type = NLA_NUL_STRING, .len = PATH_MAX - 1 }
+static struct netlink_range_validation range_timeout = {
+	.min = 1,
+	.max = 600 * MSEC_PER_SEC,
+};
+
+#define POLICY_UUID		NLA_POLICY_EXACT_LEN(16)
+#define POLICY_SLOT_NR		NLA_POLICY_MAX(NLA_U8, HF_MAX_SLOTS - 1)
+#define POLICY_NONZERO		NLA_POLICY_FULL_RANGE(NLA_U64, &range_nonzero_u64)
+#define POLICY_FLAGS(mask)	NLA_POLICY_MASK(NLA_U32, mask)
+#define POLICY_PATH		{ .type = NLA_NUL_STRING, .len = PATH_MAX - 1 }
 
 static const struct nla_policy volume_policy[HOLDFAST_A_UUID + 1] = {
-	POLICY_UUID,
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
 };
 
 static const struct nla_policy volume_set_policy[HOLDFAST_A_NODE_ID + 1] = {
-	POLICY_UUID,
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
 	[HOLDFAST_A_CONF]		= NLA_POLICY_EXACT_LEN(sizeof(struct hf_wire_conf)),
 	[HOLDFAST_A_EXPECTED_EPOCH]	= { .type = NLA_U64 },
 	[HOLDFAST_A_NODE_ID]		= NLA_POLICY_FULL_RANGE(NLA_U32, &range_node),
 };
 
 static const struct nla_policy volume_del_policy[HOLDFAST_A_FLAGS + 1] = {
-	POLICY_UUID,
-	POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_FLAGS]		= POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
 };
 
 static const struct nla_policy slot_attach_policy[HOLDFAST_A_META_PATH + 1] = {
-	POLICY_UUID,
-	POLICY_SLOT_NR,
-	POLICY_NONZERO(HOLDFAST_A_INCARNATION),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_SLOT_NR]		= POLICY_SLOT_NR,
+	[HOLDFAST_A_INCARNATION]	= POLICY_NONZERO,
 	[HOLDFAST_A_DATA_PATH]		= POLICY_PATH,
 	[HOLDFAST_A_META_PATH]		= POLICY_PATH,
 };
 
 static const struct nla_policy slot_detach_policy[HOLDFAST_A_LIFE + 1] = {
-	POLICY_UUID,
-	POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
-	POLICY_NONZERO(HOLDFAST_A_LIFE),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_FLAGS]		= POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
+	[HOLDFAST_A_LIFE]		= POLICY_NONZERO,
 };
 
 static const struct nla_policy disk_policy[HOLDFAST_A_TIMEOUT_MS + 1] = {
-	POLICY_UUID,
-	POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
-	POLICY_NONZERO(HOLDFAST_A_INSTANCE),
-	[HOLDFAST_A_TIMEOUT_MS]		= NLA_POLICY_RANGE(NLA_U32, 1, 32767),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_FLAGS]		= POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
+	[HOLDFAST_A_INSTANCE]		= POLICY_NONZERO,
+	[HOLDFAST_A_TIMEOUT_MS]		= NLA_POLICY_FULL_RANGE(NLA_U32, &range_timeout),
 };
 
 static const struct nla_policy disk_only_policy[HOLDFAST_A_INSTANCE + 1] = {
-	POLICY_UUID,
-	POLICY_NONZERO(HOLDFAST_A_INSTANCE),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_INSTANCE]		= POLICY_NONZERO,
 };
 
 static const struct nla_policy disk_del_policy[HOLDFAST_A_INSTANCE + 1] = {
-	POLICY_UUID,
-	POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
-	POLICY_NONZERO(HOLDFAST_A_INSTANCE),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_FLAGS]		= POLICY_FLAGS(HOLDFAST_FLAG_FORCE),
+	[HOLDFAST_A_INSTANCE]		= POLICY_NONZERO,
 };
 
 static const struct nla_policy link_add_policy[HOLDFAST_A_FD_DATA + 1] = {
-	POLICY_UUID,
-	POLICY_SLOT_NR,
-	POLICY_NONZERO(HOLDFAST_A_TERM),
-	POLICY_NONZERO(HOLDFAST_A_LINK_ID),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_SLOT_NR]		= POLICY_SLOT_NR,
+	[HOLDFAST_A_TERM]		= POLICY_NONZERO,
+	[HOLDFAST_A_LINK_ID]		= POLICY_NONZERO,
 	[HOLDFAST_A_ROLE]		= NLA_POLICY_RANGE(NLA_U8, HOLDFAST_ROLE_PRIMARY,
 							   HOLDFAST_ROLE_SLOT),
 	[HOLDFAST_A_FD_CONTROL]		= NLA_POLICY_FULL_RANGE(NLA_U32, &range_fd),
@@ -106,21 +111,21 @@ static const struct nla_policy link_add_policy[HOLDFAST_A_FD_DATA + 1] = {
 };
 
 static const struct nla_policy link_del_policy[HOLDFAST_A_LINK_ID + 1] = {
-	POLICY_UUID,
-	POLICY_SLOT_NR,
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_SLOT_NR]		= POLICY_SLOT_NR,
 	[HOLDFAST_A_LINK_ID]		= { .type = NLA_U64 },
 };
 
 static const struct nla_policy rebuild_start_policy[HOLDFAST_A_RATE_KBPS + 1] = {
-	POLICY_UUID,
-	POLICY_SLOT_NR,
-	POLICY_FLAGS(HOLDFAST_FLAG_FULL),
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_SLOT_NR]		= POLICY_SLOT_NR,
+	[HOLDFAST_A_FLAGS]		= POLICY_FLAGS(HOLDFAST_FLAG_FULL),
 	[HOLDFAST_A_RATE_KBPS]		= { .type = NLA_U32 },
 };
 
 static const struct nla_policy rebuild_stop_policy[HOLDFAST_A_SLOT_NR + 1] = {
-	POLICY_UUID,
-	POLICY_SLOT_NR,
+	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_SLOT_NR]		= POLICY_SLOT_NR,
 };
 
 /* ------------------------------------------------------------------ helpers */
@@ -593,11 +598,11 @@ static int rebuild_doit(struct sk_buff *request, struct genl_info *info)
 
 /* ------------------------------------------------------------------- family */
 
-#define OP(command, function, attr_policy) {				\
+#define OP(command, function, attr_policy, nr) {			\
 	.cmd		= HOLDFAST_CMD_##command,			\
 	.doit		= function,					\
 	.policy		= attr_policy,					\
-	.maxattr	= ARRAY_SIZE(attr_policy) - 1,			\
+	.maxattr	= nr,						\
 	.flags		= GENL_ADMIN_PERM,				\
 }
 
@@ -610,19 +615,32 @@ static const struct genl_ops ops[] = {
 		.maxattr	= ARRAY_SIZE(volume_policy) - 1,
 		.flags		= GENL_ADMIN_PERM,
 	},
-	OP(VOLUME_SET, volume_set_doit, volume_set_policy),
-	OP(VOLUME_DEL, volume_del_doit, volume_del_policy),
-	OP(SLOT_ATTACH, slot_attach_doit, slot_attach_policy),
-	OP(SLOT_DETACH, slot_detach_doit, slot_detach_policy),
-	OP(DISK_PREPARE, disk_prepare_doit, volume_policy),
-	OP(DISK_RELEASE, disk_doit, disk_policy),
-	OP(DISK_DEL, disk_doit, disk_del_policy),
-	OP(DISK_FAIL, disk_doit, disk_only_policy),
-	OP(DISK_THAW, disk_doit, disk_only_policy),
-	OP(LINK_ADD, link_add_doit, link_add_policy),
-	OP(LINK_DEL, link_del_doit, link_del_policy),
-	OP(REBUILD_START, rebuild_doit, rebuild_start_policy),
-	OP(REBUILD_STOP, rebuild_doit, rebuild_stop_policy),
+	OP(VOLUME_SET, volume_set_doit, volume_set_policy,
+	   ARRAY_SIZE(volume_set_policy) - 1),
+	OP(VOLUME_DEL, volume_del_doit, volume_del_policy,
+	   ARRAY_SIZE(volume_del_policy) - 1),
+	OP(SLOT_ATTACH, slot_attach_doit, slot_attach_policy,
+	   ARRAY_SIZE(slot_attach_policy) - 1),
+	OP(SLOT_DETACH, slot_detach_doit, slot_detach_policy,
+	   ARRAY_SIZE(slot_detach_policy) - 1),
+	OP(DISK_PREPARE, disk_prepare_doit, volume_policy,
+	   ARRAY_SIZE(volume_policy) - 1),
+	OP(DISK_RELEASE, disk_doit, disk_policy,
+	   ARRAY_SIZE(disk_policy) - 1),
+	OP(DISK_DEL, disk_doit, disk_del_policy,
+	   ARRAY_SIZE(disk_del_policy) - 1),
+	OP(DISK_FAIL, disk_doit, disk_only_policy,
+	   ARRAY_SIZE(disk_only_policy) - 1),
+	OP(DISK_THAW, disk_doit, disk_only_policy,
+	   ARRAY_SIZE(disk_only_policy) - 1),
+	OP(LINK_ADD, link_add_doit, link_add_policy,
+	   ARRAY_SIZE(link_add_policy) - 1),
+	OP(LINK_DEL, link_del_doit, link_del_policy,
+	   ARRAY_SIZE(link_del_policy) - 1),
+	OP(REBUILD_START, rebuild_doit, rebuild_start_policy,
+	   ARRAY_SIZE(rebuild_start_policy) - 1),
+	OP(REBUILD_STOP, rebuild_doit, rebuild_stop_policy,
+	   ARRAY_SIZE(rebuild_stop_policy) - 1),
 };
 
 static const struct genl_multicast_group groups[] = {

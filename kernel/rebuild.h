@@ -21,7 +21,7 @@ struct hf_rebuild {
 	struct hf_disk			*disk;		/* const */
 	struct work_struct		work;
 	u8				nr;		/* const: slot to rebuild */
-	u64				link_id;	/* const: the link that it lives and ends with */
+	u64				link_id;	/* const: it ends with this link */
 	u64				life;		/* const */
 	bool				full;		/* const */
 	u32				rate_kbps;	/* const; 0: no limit */

@@ -47,14 +47,14 @@ struct hf_remote {
 	u64			adopted_epoch;	/* that the slot confirmed at this term */
 	u64			lease_end_ns;
 	u32			log_entries;
-	u32			*extents;	/* HF_LOG_MAX_ENTRIES; logged extents of this life */
+	u32			*extents;	/* HF_LOG_MAX_ENTRIES; logged by this life */
 	unsigned int		nr_extents;
 	unsigned long		*own_bits;	/* its bitmap for itself; NULL: none came */
 	u64			nr_own_bits;
 	enum holdfast_down_reason down_reason;	/* of the last link */
 	u64			link_id;	/* of the last link */
 	struct hf_rebuild	*rebuild;	/* of the last attempt */
-	struct hf_wire_conf	*offered;	/* configuration that the slot sent; control_work adopts it */
+	struct hf_wire_conf	*offered;	/* by the slot, for control_work to adopt */
 };
 
 int hf_remote_init(struct hf_disk *disk);
@@ -67,7 +67,7 @@ int hf_remote_link(struct hf_disk *disk, u8 nr, u64 term, u64 link_id, int fd_co
 void hf_remote_unlink(struct hf_disk *disk, u8 nr, u64 link_id);
 /* Abort all links whose term is below @term. conf_lock held. */
 void hf_remote_abort_below(struct hf_disk *disk, u64 term, enum holdfast_down_reason reason);
-/* Close the links that are down, or @all. Process context, conf_lock held or disk torn down. */
+/* Close the links that are down, or @all. Process context, conf_lock held. */
 void hf_remote_reap(struct hf_disk *disk, bool all);
 /* Tell every link a new epoch. conf_lock held. */
 void hf_remote_send_conf(struct hf_disk *disk, const struct hf_conf *conf);

@@ -404,6 +404,7 @@ void hf_serve_judge_all(struct hf_disk *disk, struct hf_ended *ended)
 blk_status_t hf_serve_begin(struct hf_disk *disk, struct request *rq)
 {
 	struct hf_serve *serve = &disk->serve;
+	blk_status_t status = BLK_STS_IOERR;
 	struct hf_ended ended;
 	struct hf_req *req;
 	unsigned long flags;
@@ -411,17 +412,16 @@ blk_status_t hf_serve_begin(struct hf_disk *disk, struct request *rq)
 	hf_serve_lock(disk, &ended, &flags);
 	req = list_first_entry_or_null(&serve->free, struct hf_req, entry);
 	/* The pool has one for every tag and every ghost. */
-	if (serve->state == HOLDFAST_DISK_DEAD || WARN_ON_ONCE(!req) || !hf_req_fill(req, rq)) {
-		spin_unlock_irqrestore(&serve->serve_lock, flags);
-		return BLK_STS_IOERR;
+	if (serve->state != HOLDFAST_DISK_DEAD && !WARN_ON_ONCE(!req) && hf_req_fill(req, rq)) {
+		list_del_init(&req->entry);
+		list_add_tail(&req->all_entry, &serve->all);
+		serve->nr_reqs++;
+		trace_hf_io(HF_STEP_ARRIVED, disk->own_nr, 0, req->offset, req->length, 0);
+		start(disk, req, &ended);
+		status = BLK_STS_OK;
 	}
-	list_del_init(&req->entry);
-	list_add_tail(&req->all_entry, &serve->all);
-	serve->nr_reqs++;
-	trace_hf_io(HF_STEP_ARRIVED, disk->own_nr, 0, req->offset, req->length, 0);
-	start(disk, req, &ended);
 	hf_serve_unlock(disk, &ended, flags);
-	return BLK_STS_OK;
+	return status;
 }
 
 static void read_end(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
@@ -489,6 +489,7 @@ void hf_serve_remote_done(struct hf_msg *msg, int error)
 }
 
 void hf_serve_lock(struct hf_disk *disk, struct hf_ended *ended, unsigned long *flags)
+	__acquires(&disk->serve.serve_lock)
 {
 	unsigned long irq_flags;
 
@@ -498,6 +499,7 @@ void hf_serve_lock(struct hf_disk *disk, struct hf_ended *ended, unsigned long *
 }
 
 void hf_serve_unlock(struct hf_disk *disk, struct hf_ended *ended, unsigned long flags)
+	__releases(&disk->serve.serve_lock)
 {
 	struct hf_serve *serve = &disk->serve;
 	struct request *rq, *next;

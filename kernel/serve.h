@@ -60,7 +60,7 @@ struct hf_window_entry {
  *     every write of @flights that it does not have, and every flush. A
  *     completion is decided in a critical section too, so it happens before
  *     (then the slot has the write: mirrored, or copied under its range's
- *     lock) or it needs the slot's acknowledgement.
+ *     lock) or it needs the slot's acknowledgment.
  *  5. A readmission moves the bit from @counted_mask to @in_sync_mask in one
  *     critical section: at no moment is the slot in neither.
  *  6. Deposition sets the state before the local slot adopts the higher term,
@@ -103,7 +103,7 @@ struct hf_serve {
 	unsigned int		nr_reads;	/* FLYING or ARRIVED */
 	unsigned int		nr_stuck;	/* for the lease alone */
 	u64			hold_since_ns;	/* 0: not holding */
-	bool			expired;	/* policy error: held too long, new ones fail at once */
+	bool			expired;	/* policy error: new ones fail at once */
 
 	struct hf_req		*pool;		/* const */
 };
@@ -126,8 +126,10 @@ void hf_serve_remote_done(struct hf_msg *msg, int error);
  * Bracket of everything that may let operations go on: lock, change, judge all,
  * unlock, end and submit what results. Any context but hard interrupt.
  */
-void hf_serve_lock(struct hf_disk *disk, struct hf_ended *ended, unsigned long *flags);
-void hf_serve_unlock(struct hf_disk *disk, struct hf_ended *ended, unsigned long flags);
+void hf_serve_lock(struct hf_disk *disk, struct hf_ended *ended, unsigned long *flags)
+	__acquires(&disk->serve.serve_lock);
+void hf_serve_unlock(struct hf_disk *disk, struct hf_ended *ended, unsigned long flags)
+	__releases(&disk->serve.serve_lock);
 /* All with serve_lock held. */
 void hf_serve_judge(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended);
 void hf_serve_judge_all(struct hf_disk *disk, struct hf_ended *ended);
@@ -141,7 +143,7 @@ void hf_serve_update_remotes(struct hf_disk *disk);	/* who gets, who is lost, ro
 void hf_serve_update_hold(struct hf_disk *disk);
 void hf_serve_advance_stable(struct hf_disk *disk);
 void hf_serve_own_failed(struct hf_disk *disk, int error);
-u8 hf_serve_required_mask(const struct hf_disk *disk);	/* R2: whose acknowledgement counts */
+u8 hf_serve_required_mask(const struct hf_disk *disk);	/* R2: whose acknowledgment counts */
 bool hf_serve_running(const struct hf_disk *disk);	/* operations go on */
 bool hf_serve_may_complete(const struct hf_disk *disk);	/* and the lease holds now (R5) */
 bool hf_serve_drained(const struct hf_disk *disk);	/* nothing FLYING or ARRIVED */

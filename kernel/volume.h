@@ -30,9 +30,9 @@ struct hf_volume {
 	u32			node_id;	/* const after create: this node */
 	struct mutex		conf_lock;	/* serializes every control change of the volume */
 	struct hf_conf __rcu	*conf;		/* written under conf_lock, by conf.c alone */
-	struct hf_slot		*slot;		/* conf_lock; data path users hold their own reference */
+	struct hf_slot		*slot;		/* conf_lock; others hold their own reference */
 	struct hf_disk		*disk;		/* conf_lock */
-	struct hf_link		*server_link;	/* conf_lock; this node's slot serves the primary by it */
+	struct hf_link		*server_link;	/* conf_lock; the slot serves the primary by it */
 	bool			dead;		/* conf_lock; being removed */
 	int			slot_error;	/* const once slot_failed_work is queued */
 	struct work_struct	slot_failed_work; /* holds a reference while queued */
