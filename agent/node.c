@@ -290,7 +290,7 @@ static void hand_over(struct agent *agent, const struct facts *facts)
 			continue;
 		for (n = 0; n < fsm->nr_nodes; n++) {
 			uint32_t id = fsm->nodes[n].id;
-			uint32_t ours = heartbeat_age_ms(agent->heartbeat, id);
+			uint32_t ours = heard_by(facts->entries[0].report, id);
 			uint32_t theirs = heard_by(report, id);
 
 			if (ours > 2 * fresh_ms && theirs <= fresh_ms)
