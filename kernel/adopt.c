@@ -43,7 +43,7 @@ static bool outside_of(const struct hf_conf_data *conf, const struct hf_slot *sl
 }
 
 static void plan_change(const struct hf_slot *slot, const struct hf_conf_data *old,
-			const struct hf_conf_data *conf, struct change *change)
+			const struct hf_conf_data *conf, bool attaching, struct change *change)
 {
 	u8 used = hf_conf_used_mask(conf), missing = hf_conf_missing_mask(conf);
 	u8 was_missing = old ? hf_conf_missing_mask(old) : 0;
@@ -54,8 +54,13 @@ static void plan_change(const struct hf_slot *slot, const struct hf_conf_data *o
 	memset(change, 0, sizeof(*change));
 	change->own_outside = outside_of(conf, slot);
 	change->outside = missing & ~BIT(slot->nr);
-	change->settle = change->own_outside || was_outside ||
-			 (hf_conf_activated(conf) && !was_active);
+	/*
+	 * A slot of the set may have acknowledged writes of an epoch before it
+	 * adopted that epoch, since the two have no order (R1). So what the log
+	 * says at attach is settled by no configuration that came meanwhile.
+	 */
+	change->settle = change->own_outside ||
+			 (!attaching && (was_outside || (hf_conf_activated(conf) && !was_active)));
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		bool known = slot->super.bitmap_incarnation[nr] == conf->slots[nr].incarnation;
 
@@ -148,9 +153,9 @@ static int make_durable(struct hf_slot *slot, const struct hf_conf_data *conf)
 	return hf_meta_save_super(slot);
 }
 
-/* @old: what the superblock has, NULL: nothing yet. */
+/* @old: what the superblock has, NULL: nothing yet. @attaching: a new life begins. */
 int hf_adopt_data(struct hf_slot *slot, const struct hf_conf_data *old,
-		  const struct hf_conf_data *conf)
+		  const struct hf_conf_data *conf, bool attaching)
 {
 	struct change change;
 	unsigned long flags;
@@ -159,7 +164,7 @@ int hf_adopt_data(struct hf_slot *slot, const struct hf_conf_data *old,
 	u64 bits;
 
 	lockdep_assert_held(&slot->meta_lock);
-	plan_change(slot, old, conf, &change);
+	plan_change(slot, old, conf, attaching, &change);
 	error = make_bitmaps(slot, &change);
 	if (error)
 		return error;
@@ -199,7 +204,7 @@ int hf_slot_adopt(struct hf_slot *slot, const struct hf_conf *old_conf,
 
 		if (old)
 			before = *old;
-		error = hf_adopt_data(slot, old ? &before : NULL, &new_conf->data);
+		error = hf_adopt_data(slot, old ? &before : NULL, &new_conf->data, false);
 	}
 	mutex_unlock(&slot->meta_lock);
 	return error;

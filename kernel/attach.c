@@ -196,7 +196,7 @@ static int take_over(struct hf_slot *slot, const struct hf_conf_data *conf,
 			error = -ENOMEM;
 	}
 	if (!error)
-		error = hf_adopt_data(slot, slot->super.epoch ? &before : NULL, conf);
+		error = hf_adopt_data(slot, slot->super.epoch ? &before : NULL, conf, true);
 	if (error)
 		NL_SET_ERR_MSG(extack, "The metadata device cannot be read or written");
 	return error;
@@ -236,6 +236,23 @@ static int open_slot(struct hf_slot *slot, u64 incarnation, const char *data_pat
 	return error;
 }
 
+/* Is the wanted end state there already? */
+static int check_duplicate(const struct hf_slot *slot, u8 slot_nr, u64 incarnation,
+			   const char *data_path, const char *meta_path,
+			   struct netlink_ext_ack *extack)
+{
+	if (slot->nr != slot_nr || slot->super.incarnation != incarnation ||
+	    !hf_slot_usable(slot)) {
+		NL_SET_ERR_MSG(extack, "The volume has a slot here already");
+		return -EEXIST;
+	}
+	if (strcmp(slot->data.path, data_path) || strcmp(slot->meta.path, meta_path)) {
+		NL_SET_ERR_MSG(extack, "The slot is attached with other devices");
+		return -EEXIST;
+	}
+	return 0;
+}
+
 int hf_slot_attach(struct hf_volume *vol, u8 slot_nr, u64 incarnation,
 		   const char *data_path, const char *meta_path,
 		   struct netlink_ext_ack *extack)
@@ -249,12 +266,8 @@ int hf_slot_attach(struct hf_volume *vol, u8 slot_nr, u64 incarnation,
 		return -EINVAL;
 	}
 	if (vol->slot) {
-		/* The wanted end state is there already. */
-		if (vol->slot->nr == slot_nr && vol->slot->super.incarnation == incarnation &&
-		    hf_slot_usable(vol->slot))
-			return 0;
-		NL_SET_ERR_MSG(extack, "The volume has a slot here already");
-		return -EEXIST;
+		return check_duplicate(vol->slot, slot_nr, incarnation, data_path, meta_path,
+				       extack);
 	}
 	slot = alloc_slot(vol, slot_nr);
 	if (!slot)

@@ -124,6 +124,6 @@ void __hf_log_watch(struct hf_slot *slot);		/* the same */
 
 /* adopt.c; meta_lock held */
 int hf_adopt_data(struct hf_slot *slot, const struct hf_conf_data *old,
-		  const struct hf_conf_data *conf);
+		  const struct hf_conf_data *conf, bool attaching);
 
 #endif /* _HOLDFAST_SLOT_IMPL_H */
