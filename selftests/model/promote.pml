@@ -111,7 +111,7 @@ inline name(p, set) {
 #endif
 	cset = set;
 	cact = 0;
-	crel = set & ~mfail;
+	crel = (set) & ~mfail;
 	committed()
 }
 

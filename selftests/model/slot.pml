@@ -190,12 +190,12 @@ inline primary_adopts(p, set) {
 		afl[p] = 0;
 		snt[p] = 0;
 		rfl[p] = 0;
-		lk[p] = lk[p] & set
+		lk[p] = lk[p] & (set)
 	:: pst[p] == SERVE ->
-		lk[p] = lk[p] & set;
-		afl[p] = afl[p] & set;
+		lk[p] = lk[p] & (set);
+		afl[p] = afl[p] & (set);
 		if
-		:: flp == p + 1 -> ffl = ffl & set
+		:: flp == p + 1 -> ffl = ffl & (set)
 		:: else
 		fi;
 		cnt[p] = 0;
@@ -261,8 +261,8 @@ inline adopt_set(i, set) {
 	:: IN(mls, i) && MARKS(i) && ADOPTMARKS -> bits[i] = bits[i] | (OUT(set) & ~(ADOPTLK(i)))
 	:: else
 	fi;
-	bits[i] = bits[i] & ~set;
-	dbits[i] = dbits[i] & ~set;
+	bits[i] = bits[i] & ~(set);
+	dbits[i] = dbits[i] & ~(set);
 	aset[i] = set;
 	primary_adopts(i, set)
 }

@@ -11,8 +11,8 @@ inline healthy(set) {
 	fval = V(1);
 	mcur = ALL;
 	pst[0] = SERVE;
-	lk[0] = set & ~B(0);
-	lease[0] = set & ~B(0);
+	lk[0] = (set) & ~B(0);
+	lease[0] = (set) & ~B(0);
 	settle(0, set);
 	settle(1, set);
 #if N > 2
