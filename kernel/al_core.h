@@ -36,11 +36,11 @@ struct hf_al_entry {
 	u64			seq;
 	u64			flush_gen;	/* flush that makes it durable; 0: is */
 	u64			bits_gen;	/* bit write that makes its marks durable; 0: are */
-	u8			durable;	/* what the last durable record says: enum in al_core.c */
+	u8			durable;	/* what the last durable record says */
 	u8			building;	/* what the record under way says */
-	bool			unsettled;	/* of an earlier life, or copied: waits for settle */
-	bool			lost;		/* named unflushed by an earlier life, not settled */
-	u8			counted;	/* in nr_busy, nr_ended: enum in al_core.c */
+	bool			unsettled;	/* earlier life's or copied: waits for settle */
+	bool			lost;		/* unflushed by an earlier life, not settled */
+	u8			counted;	/* in nr_busy, nr_ended */
 };
 
 /**
@@ -189,7 +189,7 @@ u64 hf_al_bits_issue(struct hf_al *al);
 /** hf_al_bits_done - all of those blocks are durable */
 void hf_al_bits_done(struct hf_al *al, u64 generation);
 
-/** hf_al_marked - bits of every entry were set (adoption, R3b): none leaves before they are durable */
+/** hf_al_marked - bits of every entry were set (adoption, R3b): they must be durable first */
 void hf_al_marked(struct hf_al *al);
 
 /**

@@ -12,7 +12,7 @@
 #include <linux/errno.h>
 #include <linux/string.h>
 
-#define CONF_MAX_BYTES	(1ull << 56)	/* keeps sums of offsets far from wrapping */
+#define CONF_MAX_BYTES	BIT_ULL(56)	/* keeps sums of offsets far from wrapping */
 #define CONF_MAX_VDISK	65535		/* 16 minors each in the kernel's 20 bits */
 
 static int refuse(const char **why, const char *sentence)
@@ -30,7 +30,7 @@ static int check_slots(const struct hf_conf_data *conf, const char **why)
 
 		if (!slot->node) {
 			if (slot->incarnation || slot->cited_life)
-				return refuse(why, "a slot without a node has an incarnation or a life");
+				return refuse(why, "an unused slot has an incarnation or a life");
 			continue;
 		}
 		if (!slot->incarnation)
@@ -82,9 +82,9 @@ static int check_values(const struct hf_conf_data *conf, const char **why)
 	if (conf->policies & ~HF_POLICY_ALL)
 		return refuse(why, "a policy is not known to this version");
 	if (conf->policies & HF_POLICY_READS_CONFIRMED)
-		return refuse(why, "the policy of confirmed reads is not supported by this version");
+		return refuse(why, "confirmed reads are not supported by this version");
 	if (conf->policies & HF_POLICY_PRIVATE_COPY)
-		return refuse(why, "the policy of private copies is not supported by this version");
+		return refuse(why, "private copies are not supported by this version");
 	if ((conf->policies & HF_POLICY_ERROR_WHEN_HELD) && !conf->held_timeout_ms)
 		return refuse(why, "held I/O is to end with an error, but after no time");
 	return 0;
@@ -212,7 +212,7 @@ static const char *illegal_set(const struct hf_conf_data *have, const struct hf_
 			continue;
 		/* R3b: what joins or stays in the set is what was there before. */
 		if (old->node != new->node || old->incarnation != new->incarnation)
-			return "a slot of the in-sync set has a node or incarnation that was not there before";
+			return "the in-sync set has a slot whose incarnation was not there before";
 	}
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "meta_core.h"
 
 #include <asm/byteorder.h>
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/crc32c.h>
 #include <linux/errno.h>
@@ -19,7 +20,7 @@
 
 #define CRC_INIT		0xffffffffu
 #define META_LOG_START		HF_SUPER_COPIES
-#define META_MAX_BITS		(1ull << 28)	/* 1 TiB at 4 KiB: 32 MiB of bits */
+#define META_MAX_BITS		BIT_ULL(28)	/* 1 TiB at 4 KiB: 32 MiB of bits */
 
 static_assert(sizeof(struct hf_disk_super) == HF_META_BLOCK);
 static_assert(sizeof(struct hf_disk_log) == HF_META_BLOCK);
@@ -179,7 +180,7 @@ static int decode_conf(const struct hf_disk_super *block, struct hf_super *super
 	super->epoch = le64_to_cpu(block->epoch);
 	if (!super->epoch) {
 		if (super->term || memchr_inv(&block->conf, 0, sizeof(block->conf)))
-			return refuse(why, "the superblock has a term or a configuration without an epoch");
+			return refuse(why, "the superblock has a configuration without an epoch");
 		return 0;
 	}
 	if (hf_conf_decode(&block->conf, &super->conf, why))

@@ -32,9 +32,15 @@ static u64 range_last(const struct hf_range *range)
 INTERVAL_TREE_DEFINE(struct hf_range, node, u64, subtree_last, range_start, range_last,
 		     static, tree);
 
-#define for_each_overlap(pos, root, range)						\
-	for (pos = tree_iter_first(root, (range)->start, (range)->last); pos;		\
-	     pos = tree_iter_next(pos, (range)->start, (range)->last))
+static struct hf_range *first_overlap(struct rb_root_cached *root, const struct hf_range *range)
+{
+	return tree_iter_first(root, range->start, range->last);
+}
+
+static struct hf_range *next_overlap(struct hf_range *pos, const struct hf_range *range)
+{
+	return tree_iter_next(pos, range->start, range->last);
+}
 
 static void set_range(struct hf_range *range, enum hf_range_kind kind, u64 offset, u64 length)
 {
@@ -66,7 +72,7 @@ static void grant(struct hf_overlap *ov, struct hf_range *range)
 	range->granted_at = ++ov->clock;
 	if (range->kind != HF_RANGE_WRITE)
 		return;
-	for_each_overlap(read, &ov->reads, range)
+	for (read = first_overlap(&ov->reads, range); read; read = next_overlap(read, range))
 		if (!read->arrived_at)
 			read->pending++;
 }
@@ -78,7 +84,7 @@ bool hf_overlap_begin(struct hf_overlap *ov, struct hf_range *range, enum hf_ran
 
 	set_range(range, kind, offset, length);
 	range->ticket = ++ov->clock;
-	for_each_overlap(other, &ov->locks, range)
+	for (other = first_overlap(&ov->locks, range); other; other = next_overlap(other, range))
 		range->blockers++;
 	tree_insert(range, &ov->locks);
 	ov->nr_locks++;
@@ -100,8 +106,8 @@ static void release_reads(struct hf_overlap *ov, struct hf_range *write, bool ag
 {
 	struct hf_range *read, *next;
 
-	for (read = tree_iter_first(&ov->reads, write->start, write->last); read; read = next) {
-		next = tree_iter_next(read, write->start, write->last);
+	for (read = first_overlap(&ov->reads, write); read; read = next) {
+		next = next_overlap(read, write);
 		if (read->arrived_at && read->arrived_at < write->granted_at)
 			continue;
 		read->again |= again;
@@ -142,7 +148,7 @@ void hf_overlap_end(struct hf_overlap *ov, struct hf_range *range, struct list_h
 	if (range->kind == HF_RANGE_WRITE && range->granted_at && !range->completed)
 		release_reads(ov, range, true, ready);
 
-	for_each_overlap(other, &ov->locks, range) {
+	for (other = first_overlap(&ov->locks, range); other; other = next_overlap(other, range)) {
 		if (other->ticket < range->ticket)
 			continue;
 		if (WARN_ON_ONCE(!other->blockers))
@@ -159,7 +165,7 @@ void hf_overlap_read_begin(struct hf_overlap *ov, struct hf_range *read, u64 off
 	struct hf_range *write;
 
 	set_range(read, HF_RANGE_READ, offset, length);
-	for_each_overlap(write, &ov->locks, read)
+	for (write = first_overlap(&ov->locks, read); write; write = next_overlap(write, read))
 		if (write->kind == HF_RANGE_WRITE && write->granted_at && !write->completed)
 			read->pending++;
 	tree_insert(read, &ov->reads);

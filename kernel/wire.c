@@ -200,7 +200,7 @@ static int check_fields(const struct hf_wire_hdr *hdr, enum hf_wire_dir dir, u16
 	if (!(has & HAS_COOKIE) != !hdr->cookie)
 		return refuse(why, "a cookie is missing, or there is one where none belongs");
 	if (!(has & HAS_SEQ) != !hdr->seq)
-		return refuse(why, "a sequence number is missing, or there is one where none belongs");
+		return refuse(why, "a sequence number is missing, or is where none belongs");
 	if (hdr->status > ((has & HAS_STATUS) ? HF_ST_BUSY : 0))
 		return refuse(why, "the status is not known, or in a message that has none");
 	return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Configurations (R1, R4, R9): each thing that makes one unacceptable, and each step between two. */
+/* Configurations (R1, R4, R9): what makes one unacceptable, and each step between two. */
 #include <kunit/test.h>
 #include <asm/byteorder.h>
 #include <linux/errno.h>
@@ -75,9 +75,9 @@ static void values_that_cannot_be(struct kunit *test)
 	ACCEPTED(conf.vdisk = 65535);
 	REFUSED(conf.policies = 16, "a policy is not known to this version");
 	REFUSED(conf.policies = HF_POLICY_READS_CONFIRMED,
-		"the policy of confirmed reads is not supported by this version");
+		"confirmed reads are not supported by this version");
 	REFUSED(conf.policies = HF_POLICY_PRIVATE_COPY,
-		"the policy of private copies is not supported by this version");
+		"private copies are not supported by this version");
 	REFUSED(conf.policies = HF_POLICY_ERROR_WHEN_HELD,
 		"held I/O is to end with an error, but after no time");
 }
@@ -92,8 +92,8 @@ static void slots_that_cannot_be(struct kunit *test)
 	REFUSED(conf.in_sync_mask = 0x11, "the in-sync set names a slot that is not used");
 	REFUSED(conf.slots[1].incarnation = 0, "a slot has no incarnation");
 	REFUSED(conf.slots[2].node = 11, "two slots are on the same node");
-	REFUSED(conf.slots[3].incarnation = 1, "a slot without a node has an incarnation or a life");
-	REFUSED(conf.slots[3].cited_life = 1, "a slot without a node has an incarnation or a life");
+	REFUSED(conf.slots[3].incarnation = 1, "an unused slot has an incarnation or a life");
+	REFUSED(conf.slots[3].cited_life = 1, "an unused slot has an incarnation or a life");
 	ACCEPTED(conf.slots[0].cited_life = 1);
 	ACCEPTED(conf.in_sync_mask = 0x4);
 }
@@ -167,12 +167,15 @@ static void masks(struct kunit *test)
 /* ----------------------------------------------------------------- steps */
 
 #define STEP(link, verdict, change) do {				\
+	enum hf_conf_verdict _verdict;					\
+									\
 	sample_conf(&have);						\
 	sample_conf(&offer);						\
 	offer.epoch++;							\
 	change;								\
-	KUNIT_EXPECT_EQ(test, hf_conf_compare(&have, &offer, link, &why), verdict);	\
-	KUNIT_EXPECT_EQ(test, why == NULL, (verdict) <= HF_CONF_NEWER);	\
+	_verdict = hf_conf_compare(&have, &offer, link, &why);		\
+	KUNIT_EXPECT_EQ(test, _verdict, verdict);			\
+	KUNIT_EXPECT_EQ(test, !why, _verdict <= HF_CONF_NEWER);		\
 } while (0)
 
 static void order_of_epochs_and_terms(struct kunit *test)

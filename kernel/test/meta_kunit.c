@@ -95,7 +95,8 @@ static struct supers *new_supers(struct kunit *test)
 	s->super.node = 12;
 	s->super.promise_open = true;
 	s->super.bitmap_incarnation[2] = 0x102;
-	KUNIT_ASSERT_EQ(test, hf_meta_layout_init(&s->super.layout, SAMPLE_BYTES, 0, 0, 0, &why), 0);
+	KUNIT_ASSERT_EQ(test, 0,
+			hf_meta_layout_init(&s->super.layout, SAMPLE_BYTES, 0, 0, 0, &why));
 	hf_meta_encode(&s->super, &s->copies[0]);
 	s->super.generation = 7;
 	s->super.promise_open = false;
@@ -218,7 +219,7 @@ static void superblocks_that_cannot_be(struct kunit *test)
 	REFUSED(b->term = cpu_to_le64(2),
 		"the superblock's configuration is of another term or epoch");
 	REFUSED(b->epoch = 0,
-		"the superblock has a term or a configuration without an epoch");
+		"the superblock has a configuration without an epoch");
 	REFUSED(b->conf.volume[3] ^= 1,
 		"the superblock's configuration is of another volume or size");
 	REFUSED(b->conf.size_bytes = cpu_to_le64(2 << 20),
