@@ -293,7 +293,8 @@ static void hand_over(struct agent *agent, const struct facts *facts)
 			uint32_t ours = heard_by(facts->entries[0].report, id);
 			uint32_t theirs = heard_by(report, id);
 
-			if (ours > 2 * fresh_ms && theirs <= fresh_ms)
+			/* Not listed: it came a moment ago and is not listened for yet. */
+			if (ours != FACTS_NEVER_MS && ours > 2 * fresh_ms && theirs <= fresh_ms)
 				hears_more = true;
 			if (ours <= fresh_ms && theirs > fresh_ms)
 				hears_all = false;
