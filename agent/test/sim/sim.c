@@ -317,7 +317,6 @@ void sim_pause(struct sim *sim, int node, u64 for_us)
 struct sim *sim_new(const struct sim_options *options)
 {
 	struct sim *sim = calloc(1, sizeof(*sim));
-	unsigned int v;
 
 	if (!sim)
 		abort();
@@ -326,8 +325,7 @@ struct sim *sim_new(const struct sim_options *options)
 	sim->now = SIM_S;
 	sim->leader = -1;
 	sim->truth = fsm_new();
-	for (v = 0; v < SIM_VOLUMES; v++)
-		sim->clients[v].node = -1;
+	sim->agent_scale_pct = 100;
 	check_init(sim);
 	return sim;
 }

@@ -357,13 +357,11 @@ struct check {
 	u64			writes, reads, flushes, acked;
 };
 
+/* One on every node for every volume: it uses the disk whenever it is there. */
 struct client {
-	int		node;		/* where it has the disk open; -1 */
-	u64		instance;
+	u64		instance;	/* that it has open; 0: none */
 	unsigned int	outstanding;
 	bool		flushing;
-	bool		wants_closed;	/* for a move or detach */
-	u64		next_value;
 };
 
 /* -------------------------------------------------------------- the cluster */
@@ -403,7 +401,11 @@ struct sim {
 	u64			leader_bad_since;
 	struct fsm		*truth;		/* has applied the whole log */
 	struct check		checks[SIM_VOLUMES];
-	struct client		clients[SIM_VOLUMES];
+	struct client		clients[SIM_VOLUMES][SIM_NODES];
+	bool			wants_closed[SIM_VOLUMES];	/* for a move or detach */
+	bool			flushing[SIM_VOLUMES];
+	u64			next_value[SIM_VOLUMES];
+	unsigned int		agent_scale_pct;	/* below 100: rash decisions */
 	u8			uuid[SIM_VOLUMES][16];
 	bool			healed;
 	bool			operator_quiet;
@@ -458,7 +460,8 @@ struct sdev *slot_dev(struct sim *sim, struct mvol *mv);
 void slot_write(struct sim *sim, struct mvol *mv, const struct lmsg *msg, bool copy);
 void slot_flush(struct sim *sim, struct mvol *mv, u64 link, u64 cookie);
 void slot_set_bits(struct sim *sim, struct mvol *mv, const struct lmsg *msg);
-void slot_drop_received(struct sim *sim, struct mvol *mv);
+/* @link UINT64_MAX: all, the primary's own too. */
+void slot_drop_received(struct sim *sim, struct mvol *mv, u64 link);
 void slot_tick(struct sim *sim, struct mvol *mv);
 u32 slot_blocks(const struct mvol *mv, enum hf_al_which which);
 void slot_adopting(struct sim *sim, struct mvol *mv, const struct hf_conf_data *old);
@@ -532,8 +535,8 @@ void check_conf(struct sim *sim, int volume, const struct hf_conf_data *old,
 void check_init(struct sim *sim);
 
 /* sim_client.c */
-void client_start(struct sim *sim, int volume);
-void client_done(struct sim *sim, int volume, u64 instance, enum req_kind kind);
+void client_start(struct sim *sim, int volume, int node);
+void client_done(struct sim *sim, int volume, int node, u64 instance, enum req_kind kind);
 void client_dead(struct sim *sim, int volume, int node, u64 instance);
 
 /* sim_fault.c */

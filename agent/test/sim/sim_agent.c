@@ -437,7 +437,7 @@ static void fill_input(struct sim *sim, int node, struct plan_input *in, u64 *ra
 	in->self = sim->nodes[node].id;
 	in->mono_ms = sim_clock_ns(sim, node) / 1000000;
 	in->unix_ms = sim_unix_ms(sim);
-	in->scale_pct = 100;
+	in->scale_pct = sim->agent_scale_pct;
 	in->nr_random = 16;
 	in->random = random;
 }

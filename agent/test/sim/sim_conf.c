@@ -51,7 +51,7 @@ static void new_term(struct sim *sim, struct mvol *mv)
 	int i;
 
 	replica_close(sim, mv, true);
-	slot_drop_received(sim, mv);
+	slot_drop_received(sim, mv, UINT64_MAX);
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
 		if (mv->links[i].link)
 			primary_link_down(sim, mv, (u8)i, true);

@@ -120,7 +120,6 @@ static void operate(struct sim *sim, struct ev *ev)
 	sim_at(sim, 500 * SIM_MS, -1, operate);
 	for (v = 0; v < sim->nr_volumes; v++) {
 		const struct fsm_volume *vol = truth(sim, v);
-		struct client *cl = &sim->clients[v];
 		bool served = fsm_volume_served_on(vol) == vol->wanted_node;
 		u32 node;
 
@@ -128,16 +127,16 @@ static void operate(struct sim *sim, struct ev *ev)
 			continue;
 		node = some_in_sync(sim, vol);
 		if (!vol->wanted_node && node && (!vol->conf.primary_node || sim->healed)) {
-			cl->wants_closed = false;
+			sim->wants_closed[v] = false;
 			wish(sim, v, CMD_ATTACH, node, false);
 		} else if (vol->wanted_node && served && !sim->operator_quiet) {
-			cl->wants_closed = false;
+			sim->wants_closed[v] = false;
 		}
 		if (!sim->opt.faults || sim->healed || !served || !vol->wanted_node ||
 		    !sim_chance(sim, 3))
 			continue;
 		/* Mostly the client is told first; else the wish is refused or forced. */
-		cl->wants_closed = sim_chance(sim, 70);
+		sim->wants_closed[v] = sim_chance(sim, 70);
 		if (sim_chance(sim, 60) && node && node != vol->wanted_node)
 			wish(sim, v, CMD_MOVE, node, sim_chance(sim, 20));
 		else
@@ -252,11 +251,16 @@ void sim_start_history(struct sim *sim, unsigned int nodes, unsigned int volumes
 	consensus_start(sim);
 	for (i = 0; i < nodes; i++)
 		sim_power_on(sim, (int)i);
-	for (v = 0; v < volumes; v++)
-		client_start(sim, (int)v);
+	for (v = 0; v < volumes; v++) {
+		for (i = 0; i < nodes; i++)
+			client_start(sim, (int)v, (int)i);
+	}
 	operate(sim, NULL);
-	if (sim->opt.faults)
+	if (sim->opt.faults) {
+		/* Rash agents: safety must not rest on their patience. */
+		sim->agent_scale_pct = sim_chance(sim, 50) ? 100 : sim_chance(sim, 50) ? 40 : 15;
 		faults_start(sim);
+	}
 }
 
 void sim_heal(struct sim *sim)
@@ -265,6 +269,7 @@ void sim_heal(struct sim *sim)
 
 	sim_trace(sim, "all faults end");
 	sim->healed = true;
+	sim->agent_scale_pct = 100;
 	sim->slow_ms = 0;
 	memset(sim->cut, 0, sizeof(sim->cut));
 	for (i = 0; i < sim->nr_nodes; i++) {
@@ -273,7 +278,7 @@ void sim_heal(struct sim *sim)
 			agent_start(sim, (int)i);
 	}
 	for (i = 0; i < sim->nr_volumes; i++)
-		sim->clients[i].wants_closed = false;
+		sim->wants_closed[i] = false;
 }
 
 /* What everybody thinks, for the end of a story. */
@@ -413,14 +418,16 @@ void sim_check_end(struct sim *sim)
 	/* S4: with the clients closed every request ends. */
 	sim->operator_quiet = true;
 	for (v = 0; v < sim->nr_volumes; v++)
-		sim->clients[v].wants_closed = true;
+		sim->wants_closed[v] = true;
 	sim_run_until(sim, sim->now + 5 * SIM_S);
 	if (sim->failure[0])
 		return;
 	for (v = 0; v < sim->nr_volumes; v++) {
-		if (sim->clients[v].outstanding)
-			sim_fail(sim, "S4: %u requests of volume %u never end",
-				 sim->clients[v].outstanding, v);
+		for (i = 0; i < sim->nr_nodes; i++) {
+			if (sim->clients[v][i].outstanding)
+				sim_fail(sim, "S4: %u requests of volume %u on n%u never end",
+					 sim->clients[v][i].outstanding, v, i);
+		}
 		for (i = 0; i < CHECK_OPS; i++) {
 			if (sim->checks[v].ops[i].used)
 				sim_fail(sim, "S4: a request of volume %u was forgotten", v);

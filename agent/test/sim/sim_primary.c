@@ -298,7 +298,7 @@ static void tell_client(struct sim *sim, struct mvol *mv, const struct preq *req
 	if (req->check < 0)
 		return;
 	check_done(sim, mv->volume, req->check, ok, req->value, mv->conf.term, req->arrived_us);
-	client_done(sim, mv->volume, mv->instance, req->kind);
+	client_done(sim, mv->volume, mv->node, mv->instance, req->kind);
 }
 
 /* Every slot that it was sent to has answered, or is out of reach and out of the set. */

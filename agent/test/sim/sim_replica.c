@@ -25,8 +25,8 @@ void replica_close(struct sim *sim, struct mvol *mv, bool tell)
 		return;
 	if (tell)
 		link_send(sim, mv->server.link, mv->node, &fin);
+	slot_drop_received(sim, mv, mv->server.link);
 	memset(&mv->server, 0, sizeof(mv->server));
-	slot_drop_received(sim, mv);
 }
 
 void replica_open(struct sim *sim, struct mvol *mv, u64 link)

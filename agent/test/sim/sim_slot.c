@@ -56,8 +56,10 @@ u32 slot_blocks(const struct mvol *mv, enum hf_al_which which)
 /* Delay of a device; now and then a long one. */
 static u64 device_us(struct sim *sim)
 {
-	return sim_below(sim, 100) < 97 ? 100 + sim_below(sim, 3 * SIM_MS) :
-	       sim_below(sim, 400 * SIM_MS);
+	unsigned int dice = (unsigned int)sim_below(sim, 1000);
+
+	return dice < 970 ? 100 + sim_below(sim, 3 * SIM_MS) :
+	       dice < 998 ? sim_below(sim, 400 * SIM_MS) : sim_below(sim, 3 * SIM_S);
 }
 
 void slot_attach(struct sim *sim, struct mvol *mv)
@@ -264,14 +266,14 @@ void slot_write(struct sim *sim, struct mvol *mv, const struct lmsg *msg, bool c
 }
 
 /* R1: what was received and not submitted is thrown away. */
-void slot_drop_received(struct sim *sim, struct mvol *mv)
+void slot_drop_received(struct sim *sim, struct mvol *mv, u64 link)
 {
 	unsigned int i;
 
 	for (i = 0; i < 64; i++) {
 		struct swrite *w = &mv->slot.writes[i];
 
-		if (!w->used || w->submitted)
+		if (!w->used || w->submitted || (link != UINT64_MAX && w->link != link))
 			continue;
 		if (w->logged)
 			hf_al_end_write(&mv->slot.al, w->block / 2, w->block / 2, true);
