@@ -406,14 +406,15 @@ static void conn_poll_cb(uv_poll_t *poll, int status, int events)
 	ssize_t n;
 
 	(void)events;
+	/* libuv calls any error of the socket EBADF: the socket knows better. */
+	if (status < 0 || c->state == CONN_CONNECTING)
+		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
+	if (error)
+		return conn_fail(c, -error, strerror(error));
 	if (status < 0)
 		return conn_fail(c, status, uv_strerror(status));
-	if (c->state == CONN_CONNECTING) {
-		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &error_len);
-		if (error)
-			return conn_fail(c, -error, strerror(error));
+	if (c->state == CONN_CONNECTING)
 		c->state = CONN_SENDING;
-	}
 	if (c->state == CONN_SENDING)
 		n = send(c->fd, c->buf + c->at, c->len - c->at, MSG_NOSIGNAL);
 	else
