@@ -477,7 +477,9 @@ void hf_disk_before_conf(struct hf_disk *disk, const struct hf_conf_data *offer)
 	if (!is_named(disk, offer)) {
 		if (state == HOLDFAST_DISK_PREPARED)
 			return;
-		if (!HF_BROKEN_NO_FENCE)
+		if (HF_BROKEN_NO_FENCE)
+			WRITE_ONCE(serve->term, offer->term);
+		else
 			hf_disk_kill(disk, "deposed");
 		return;
 	}

@@ -9,6 +9,8 @@
  * R13 (release).
  * Locks: serve_lock guards all of it, see the argument in serve.h.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include "serve.h"
 
 #include "disk.h"
@@ -90,10 +92,19 @@ bool hf_serve_drained(const struct hf_disk *disk)
 	return list_empty(&serve->flights) && list_empty(&serve->flushes) && !serve->nr_reads;
 }
 
+/*
+ * R3: the last slot that this primary can go on with failed, so its callers get
+ * the error. At once, before anything could be tried again on the slot.
+ */
 void hf_serve_own_failed(struct hf_disk *disk, int error)
 {
 	lockdep_assert_held(&disk->serve.serve_lock);
-	hf_volume_slot_failed(disk->vol, error);
+	if (HF_BROKEN_NO_FENCE && error == -ESTALE)
+		return;
+	if (disk->serve.state != HOLDFAST_DISK_DEAD)
+		pr_err("vd%u: the local slot failed, error %d: the disk ends\n", disk->vdisk,
+		       error);
+	hf_serve_set_state(disk, HOLDFAST_DISK_DEAD);
 }
 
 /* R3b: a new set counts for stable once every slot in it confirmed its epoch. */

@@ -482,7 +482,8 @@ void hf_serve_remote_done(struct hf_msg *msg, int error)
 	if (error && remote->link == msg->link)
 		hf_remote_broken(remote, error == -EIO ? HOLDFAST_DOWN_DEVICE :
 					 HOLDFAST_DOWN_PROTOCOL);
-	if (remote->mirror)
+	/* A rebuild, or the repair of a ghost, may wait for this answer. */
+	if (remote->mirror || req->state == HF_REQ_GHOST)
 		wake_up(&disk->wait);
 	hf_serve_judge(disk, req, &ended);
 	hf_serve_unlock(disk, &ended, flags);
