@@ -130,6 +130,12 @@ static void recount_all(struct hf_al *al)
 		recount(al, entry);
 }
 
+static void set_unsettled(struct hf_al *al, struct hf_al_entry *entry, bool unsettled)
+{
+	al->nr_unsettled += unsettled - entry->unsettled;
+	entry->unsettled = unsettled;
+}
+
 static struct hf_al_entry *add_entry(struct hf_al *al, u32 extent)
 {
 	struct hf_al_entry *entry = list_first_entry(&al->free, struct hf_al_entry, lru);
@@ -196,7 +202,7 @@ static int load_entry(struct hf_al *al, u32 value, u32 nr_extents)
 	if (extent >= nr_extents || find(al, extent))
 		return -EUCLEAN;
 	entry = add_entry(al, extent);
-	entry->unsettled = true;
+	set_unsettled(al, entry, true);
 	entry->lost = value & HF_LOG_UNFLUSHED;
 	entry->durable = entry->lost ? AL_UNFLUSHED : AL_LISTED;
 	if (entry->lost) {
@@ -243,6 +249,7 @@ int hf_al_load(struct hf_al *al, const struct hf_disk_log *ring, unsigned int nr
 		entry->in_flight = 0;
 		entry->flush_gen = 0;
 		recount(al, entry);
+		set_unsettled(al, entry, false);
 		remove_entry(al, entry);
 	}
 	al->all = true;
@@ -251,6 +258,12 @@ int hf_al_load(struct hf_al *al, const struct hf_disk_log *ring, unsigned int nr
 }
 
 /* ---------------------------------------------------------------- writes */
+
+/* Unsettled entries are none of the primary's account: writes have their room beside them. */
+static unsigned int write_limit(const struct hf_al *al)
+{
+	return min_t(unsigned int, al->capacity + al->nr_unsettled, AL_ENTRIES);
+}
 
 static bool evictable(const struct hf_al *al, const struct hf_al_entry *entry, u32 first, u32 last)
 {
@@ -318,14 +331,14 @@ static u64 register_write(struct hf_al *al, struct hf_al_entry *entry)
  * An entry remembers its newest write alone.  One of an earlier term in the
  * same extent, not known to be stable, then waits for settle.
  */
-static void note_seq(const struct hf_al *al, struct hf_al_entry *entry, u64 term, u64 seq)
+static void note_seq(struct hf_al *al, struct hf_al_entry *entry, u64 term, u64 seq)
 {
 	if (term < entry->term) {
-		entry->unsettled = true;
+		set_unsettled(al, entry, true);
 		return;
 	}
 	if (term > entry->term) {
-		entry->unsettled |= !entry_stable(al, entry);
+		set_unsettled(al, entry, !entry_stable(al, entry));
 		entry->term = term;
 		entry->seq = seq;
 		return;
@@ -349,7 +362,7 @@ enum hf_al_answer hf_al_begin_write(struct hf_al *al, u32 first, u32 last, u64 t
 	u64 needed = 0;
 	u32 extent;
 
-	if (!make_room(al, first, last, al->capacity))
+	if (!make_room(al, first, last, write_limit(al)))
 		return HF_AL_FULL;
 	for (extent = first; extent <= last; extent++) {
 		struct hf_al_entry *entry = use_entry(al, extent);
@@ -373,7 +386,7 @@ enum hf_al_answer hf_al_begin_copy(struct hf_al *al, u32 first, u32 last, u64 *s
 	for (extent = first; extent <= last; extent++) {
 		struct hf_al_entry *entry = use_entry(al, extent);
 
-		entry->unsettled = true;
+		set_unsettled(al, entry, true);
 		needed = max(needed, register_write(al, entry));
 	}
 	*sequence = needed;
@@ -443,7 +456,7 @@ void hf_al_settle(struct hf_al *al, u64 term)
 	struct hf_al_entry *entry;
 
 	list_for_each_entry(entry, &al->lru, lru) {
-		entry->unsettled = false;
+		set_unsettled(al, entry, false);
 		entry->lost = false;
 		if (entry->term < term) {
 			entry->term = 0;
@@ -556,12 +569,7 @@ unsigned int hf_al_used(const struct hf_al *al)
 
 unsigned int hf_al_room(const struct hf_al *al)
 {
-	const struct hf_al_entry *entry;
-	unsigned int held = 0;
-
-	list_for_each_entry(entry, &al->lru, lru)
-		held += entry->unsettled;
-	return held < al->capacity ? al->capacity - held : 0;
+	return write_limit(al) - al->nr_unsettled;
 }
 
 unsigned int hf_al_list(const struct hf_al *al, enum hf_al_which which, u32 *extents,

@@ -57,6 +57,7 @@ struct hf_al {
 	unsigned int		nr_used;
 	unsigned int		nr_busy;	/* in flight, or need a flush or durable bits */
 	unsigned int		nr_ended;	/* of those, not in flight */
+	unsigned int		nr_unsettled;
 	unsigned int		durable_names;	/* in the last durable record */
 	unsigned int		building_names;
 	u64			incarnation;
@@ -83,7 +84,8 @@ size_t hf_al_memory_bytes(void);
  * @al: to set up
  * @memory: hf_al_memory_bytes() of it, 8 byte aligned, any content
  * @capacity: log_entries of the superblock, 1 … HF_LOG_MAX_ENTRIES: what
- *	writes may use; copies may use what a record can hold
+ *	writes may use beside the unsettled entries; copies may use what a
+ *	record can hold
  * @incarnation: of the slot
  */
 void hf_al_init(struct hf_al *al, void *memory, unsigned int capacity, u64 incarnation);
@@ -264,9 +266,9 @@ bool hf_al_wants_trim(const struct hf_al *al);
 /**
  * hf_al_room - entries that new writes can count on
  *
- * What earlier lives left stays until it is settled: a slot that is linked
- * with such entries tells this as the capacity of its log, or is not linked if
- * it is below hf_meta_min_log_entries().
+ * What earlier lives left, and copies, stay until they are settled and are not
+ * the primary's to count: a write finds the whole capacity beside them, as long
+ * as a record can hold both.
  */
 unsigned int hf_al_room(const struct hf_al *al);
 

@@ -335,7 +335,7 @@ static void next_life_is_unclean_by_unflushed_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hf_al_list(&log->al, HF_AL_LOGGED, extents, ROOM), 2);
 	KUNIT_EXPECT_EQ(test, extents[0] + extents[1], 11);
 	KUNIT_EXPECT_EQ(test, hf_al_list(&log->al, HF_AL_ABOVE_STABLE, NULL, 0), 2);
-	KUNIT_EXPECT_EQ(test, hf_al_room(&log->al), ROOM - 2);
+	KUNIT_EXPECT_EQ(test, hf_al_room(&log->al), ROOM);
 
 	/* A flush of this life brings nothing back: still unflushed in the record. */
 	flush(log);
@@ -391,10 +391,7 @@ static void copies_stay_until_settled(struct kunit *test)
 	hf_al_stable(&log->al, 1, 0);
 	put_record(log, true);
 	KUNIT_EXPECT_EQ(test, named(log, 0), 'l');
-	KUNIT_EXPECT_EQ(test, hf_al_room(&log->al), 0);
-	KUNIT_EXPECT_EQ(test, hf_al_begin_write(&log->al, 99, 99, 1, 1, false, &sequence),
-			HF_AL_FULL);
-	/* What is there already needs no room. */
+	KUNIT_EXPECT_EQ(test, hf_al_room(&log->al), ROOM);
 	KUNIT_EXPECT_EQ(test, hf_al_begin_write(&log->al, 3, 4, 1, 1, false, &sequence),
 			HF_AL_WAIT);
 	KUNIT_EXPECT_EQ(test, reload(test, log), 0);
@@ -408,6 +405,55 @@ static void copies_stay_until_settled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, named(log, 99), 'u');
 	KUNIT_EXPECT_EQ(test, hf_al_begin_copy(&log->al, 0, HF_LOG_MAX_ENTRIES, &sequence),
 			HF_AL_FULL);
+}
+
+/* What was left by an earlier life never takes the room that the primary counts on. */
+static void unsettled_entries_leave_writes_their_room(struct kunit *test)
+{
+	struct log *log = new_log(test);
+	u64 sequence;
+	u32 i;
+
+	for (i = 0; i < ROOM; i++)
+		begin(test, log, i, i + 1);
+	put_record(log, false);
+	KUNIT_EXPECT_EQ(test, reload(test, log), 0);
+	KUNIT_EXPECT_EQ(test, hf_al_room(&log->al), ROOM);
+	for (i = 0; i < ROOM; i++)
+		begin(test, log, 100 + i, i + 1);
+	KUNIT_EXPECT_EQ(test, hf_al_begin_write(&log->al, 200, 200, 1, 20, false, &sequence),
+			HF_AL_FULL);
+	KUNIT_EXPECT_EQ(test, hf_al_used(&log->al), 2 * ROOM);
+	put_record(log, true);
+	KUNIT_EXPECT_EQ(test, le32_to_cpu(log->record.entries), 2 * ROOM);
+	hf_al_settle(&log->al, 1);
+	KUNIT_EXPECT_EQ(test, hf_al_begin_write(&log->al, 200, 200, 1, 20, false, &sequence),
+			HF_AL_FULL);
+	hf_al_end_write(&log->al, 100, 100 + ROOM - 1, false);
+	hf_al_stable(&log->al, 1, 20);
+	flush(log);
+	KUNIT_EXPECT_EQ(test, hf_al_begin_write(&log->al, 200, 200, 1, 20, false, &sequence),
+			HF_AL_WAIT);
+}
+
+/* A log that is full to the last name of a record still takes a write after settle. */
+static void record_full_of_copies(struct kunit *test)
+{
+	struct log *log = new_log(test);
+	u64 sequence;
+
+	KUNIT_EXPECT_EQ(test, hf_al_begin_copy(&log->al, 0, HF_LOG_MAX_ENTRIES - 1, &sequence),
+			HF_AL_WAIT);
+	KUNIT_EXPECT_EQ(test, hf_al_room(&log->al), 0);
+	KUNIT_EXPECT_EQ(test, hf_al_begin_copy(&log->al, 3, 3, &sequence), HF_AL_WAIT);
+	hf_al_end_write(&log->al, 3, 3, false);
+	hf_al_end_write(&log->al, 0, HF_LOG_MAX_ENTRIES - 1, false);
+	flush(log);
+	hf_al_settle(&log->al, 1);
+	KUNIT_EXPECT_EQ(test, hf_al_room(&log->al), ROOM);
+	KUNIT_EXPECT_EQ(test, hf_al_begin_write(&log->al, 5000, 5001, 1, 1, false, &sequence),
+			HF_AL_WAIT);
+	KUNIT_EXPECT_LE(test, log->al.nr_used, ROOM);
 }
 
 static void torn_record_leaves_the_one_before(struct kunit *test)
@@ -539,6 +585,8 @@ static struct kunit_case al_cases[] = {
 	KUNIT_CASE(next_life_is_unclean_by_unflushed_alone),
 	KUNIT_CASE(flushed_but_not_stable_leaves_a_clean_life),
 	KUNIT_CASE(copies_stay_until_settled),
+	KUNIT_CASE(unsettled_entries_leave_writes_their_room),
+	KUNIT_CASE(record_full_of_copies),
 	KUNIT_CASE(torn_record_leaves_the_one_before),
 	KUNIT_CASE(record_in_a_wrong_place_is_none),
 	KUNIT_CASE(impossible_records_mean_all_extents),
