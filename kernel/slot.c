@@ -455,14 +455,19 @@ u32 hf_slot_log_used(struct hf_slot *slot)
 	return used;
 }
 
-/* What is left for new writes; what earlier lives left takes room until it is settled. */
+/*
+ * What new writes can count on. What earlier lives left takes room until it is
+ * settled; before an activation that is bound to come, since no write does
+ * earlier, and a slot whose log was full must be linked for it (R7, R10).
+ */
 u32 hf_slot_log_entries(struct hf_slot *slot)
 {
+	u32 room = slot->super.layout.log_entries;
 	unsigned long flags;
-	u32 room;
 
 	spin_lock_irqsave(&slot->log_lock, flags);
-	room = hf_al_room(&slot->al);
+	if (slot->activated)
+		room = hf_al_room(&slot->al);
 	spin_unlock_irqrestore(&slot->log_lock, flags);
 	return room;
 }
