@@ -212,7 +212,9 @@ void hf_al_stable(struct hf_al *al, u64 term, u64 seq);
  * Called when a configuration activated in @term is adopted (R7), after the
  * logged extents of a slot outside the set are durable in its own bitmap, or
  * at readmission. Those entries may leave then once they are flushed, and the
- * life is no longer unclean: it holds what the set holds.
+ * life is no longer unclean: it holds what the set holds. Not when attach finds
+ * a newer configuration for a slot of the set: what the log names may be from
+ * that very term (no order between writes and epochs, R1).
  */
 void hf_al_settle(struct hf_al *al, u64 term);
 
