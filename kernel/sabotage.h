@@ -40,6 +40,8 @@
 
 /* Delay before a remote send, so that the break of R2 or R10 always shows. */
 #define HF_BROKEN_SEND_DELAY_MS	2000
+/* Each write waits for it, so it must not stall those who only want to go on. */
+#define HF_BROKEN_LOG_DELAY_MS	40
 
 struct hf_req;
 

@@ -19,6 +19,7 @@
 #include "link_impl.h"
 
 #include <linux/bvec.h>
+#include <linux/delay.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -297,12 +298,12 @@ static bool held_back(const struct hf_msg *msg)
 	if (HF_BROKEN_EARLY_ACK)
 		delay_ms = HF_BROKEN_SEND_DELAY_MS;
 	else if (HF_BROKEN_NO_ACTIVITY_LOG)
-		delay_ms = HF_BEACON_MS;
+		delay_ms = HF_BROKEN_LOG_DELAY_MS;
 	return delay_ms && msg->opcode == HF_OP_WRITE &&
 	       hf_boottime_ns() < msg->queued_ns + (u64)delay_ms * NSEC_PER_MSEC;
 }
 
-static struct hf_msg *take_msg(struct hf_link *link, bool *more)
+static struct hf_msg *take_msg(struct hf_link *link, bool *more, bool *late)
 {
 	struct hf_msg *msg;
 	unsigned long flags;
@@ -312,8 +313,10 @@ static struct hf_msg *take_msg(struct hf_link *link, bool *more)
 	if (msg && !list_empty(&link->in_flight) &&
 	    link->in_flight_bytes + msg->length > link->window_bytes)
 		msg = NULL;
-	if (msg && held_back(msg))
+	if (msg && held_back(msg)) {
+		*late = true;
 		msg = NULL;
+	}
 	if (msg) {
 		list_move_tail(&msg->entry, &link->in_flight);
 		link->in_flight_bytes += msg->length;
@@ -368,10 +371,16 @@ bool hf_primary_next_data(struct hf_conn *conn, struct hf_out *out)
 {
 	struct hf_link *link = conn->link;
 	struct hf_msg *msg;
+	bool late = false;
 
 	if (hf_link_state(link) != HOLDFAST_LINK_READY)
 		return false;
-	msg = take_msg(link, &out->more);
+	msg = take_msg(link, &out->more, &late);
+	while (HF_BROKEN_NO_ACTIVITY_LOG && late) {
+		late = false;
+		msleep(HF_BROKEN_LOG_DELAY_MS / 4);
+		msg = take_msg(link, &out->more, &late);
+	}
 	if (!msg)
 		return false;
 	build_msg(link, out, msg);
