@@ -336,7 +336,8 @@ static void step_cb(struct raft *raft)
 
 struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, const char *dir,
 			       uint32_t id, const char *address, unsigned int time_scale_pct,
-			       const struct log_raft_ops *ops, void *data)
+			       unsigned int snapshot_every, const struct log_raft_ops *ops,
+			       void *data)
 {
 	struct log_raft *lr = xcalloc(1, sizeof(*lr));
 	unsigned int seed;
@@ -391,7 +392,8 @@ struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, con
 	raft_set_install_snapshot_timeout(&lr->raft, scaled(lr, 2000));
 	/* Refuse commands while less than a segment is allocated ahead (a full disk). */
 	raft_set_capacity_threshold(&lr->raft, LOG_RAFT_SEGMENT_BYTES / 1024);
-	raft_set_snapshot_trailing(&lr->raft, LOG_RAFT_TRAILING);
+	raft_set_snapshot_threshold(&lr->raft, snapshot_every);
+	raft_set_snapshot_trailing(&lr->raft, snapshot_every / 4);
 	return lr;
 err:
 	free(lr->address);

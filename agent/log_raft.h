@@ -13,7 +13,7 @@
 enum {
 	LOG_RAFT_ELECTION_MS	= 1000,	/* scaled; heartbeat is a tenth of it */
 	LOG_RAFT_SEGMENT_BYTES	= 1 << 20,
-	LOG_RAFT_TRAILING	= 256,
+	LOG_RAFT_SNAPSHOT_EVERY	= 1024,	/* commands; a quarter of them stays in the log */
 };
 
 /*
@@ -46,7 +46,8 @@ typedef void (*log_raft_done_cb)(void *data, int error, json_t *result);
 /* NULL with a logged sentence when @dir is not usable. */
 struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, const char *dir,
 			       uint32_t id, const char *address, unsigned int time_scale_pct,
-			       const struct log_raft_ops *ops, void *data);
+			       unsigned int snapshot_every, const struct log_raft_ops *ops,
+			       void *data);
 
 /* Makes this node the only member of a new log. 0 or a code of libraft. */
 int log_raft_bootstrap(struct log_raft *lr);

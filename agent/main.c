@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "log_raft.h"
 #include "loop.h"
 #include "node.h"
 
@@ -24,6 +25,7 @@ enum {
 	OPT_NAME,
 	OPT_SCALE,
 	OPT_PORT,
+	OPT_SNAPSHOT,
 	OPT_FOREGROUND,
 	OPT_DAEMON,
 	OPT_LOG,
@@ -53,6 +55,7 @@ static const struct argp_option options[] = {
 	{ "port", OPT_PORT, "PORT", 0, "port of the agents (7340)", 0 },
 	{ "time-scale", OPT_SCALE, "PCT", 0, "stretch every time-out, 100 to 1000 percent; "
 	  "the same on all nodes, and in the module (100)", 0 },
+	{ "snapshot-every", OPT_SNAPSHOT, "N", 0, "shorten the log after N commands (1024)", 0 },
 	{ "foreground", OPT_FOREGROUND, NULL, 0, "stay in the foreground (the default)", 0 },
 	{ "daemon", OPT_DAEMON, NULL, 0, "go to the background when the agent is up; log to "
 	  "RUN/holdfastd.log", 0 },
@@ -93,6 +96,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SCALE:
 		o->agent.time_scale_pct = (unsigned int)number(state, arg, 100, 1000);
+		break;
+	case OPT_SNAPSHOT:
+		o->agent.snapshot_every = (unsigned int)number(state, arg, 8, 65536);
 		break;
 	case OPT_FOREGROUND:
 		o->daemon = false;
@@ -193,18 +199,22 @@ static void signal_cb(uv_signal_t *handle, int signum)
 static int lock_state(const char *dir)
 {
 	char *path = xasprintf("%s/lock", dir);
-	int fd;
+	int fd, tries = 0;
 
 	mkdir(dir, 0700);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		log_error("%s cannot be opened: %s", path, strerror(errno));
-	else if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		log_error("%s is used by another holdfastd", dir);
-		close(fd);
-		fd = -1;
-	}
 	free(path);
+	/* One that was just killed may take a moment to go. */
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (++tries == 20) {
+			log_error("%s is used by another holdfastd", dir);
+			close(fd);
+			return -1;
+		}
+		usleep(100000);
+	}
 	return fd;
 }
 
@@ -215,6 +225,7 @@ int main(int argc, char **argv)
 			.state_dir = "/var/lib/holdfast",
 			.run_dir = "/run/holdfast",
 			.time_scale_pct = 100,
+			.snapshot_every = LOG_RAFT_SNAPSHOT_EVERY,
 			.port = TRANSPORT_PORT,
 		},
 	};

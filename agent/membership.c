@@ -471,5 +471,9 @@ void membership_close(struct membership *m)
 		m->calls = call->next;
 		free(call);
 	}
+}
+
+void membership_free(struct membership *m)
+{
 	free(m);
 }

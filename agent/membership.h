@@ -21,7 +21,8 @@ struct membership;
 typedef void (*membership_done_cb)(void *data, const char *why);
 
 struct membership *membership_open(struct agent *agent);
-void membership_close(struct membership *m);
+void membership_close(struct membership *m);	/* ends what is under way */
+void membership_free(struct membership *m);	/* after log and transport have ended */
 
 /* Goes on with what node.json says. 0, or 1 after a logged sentence. */
 int membership_resume(struct membership *m);

@@ -130,7 +130,8 @@ int node_open_log(struct agent *agent, bool bootstrap)
 		goto out;
 	}
 	agent->log = log_raft_open(agent->loop, agent->transport, dir, agent->self.id, address,
-				   agent->options.time_scale_pct, &log_ops, agent);
+				   agent->options.time_scale_pct, agent->options.snapshot_every,
+				   &log_ops, agent);
 	if (!agent->log)
 		goto out;
 	if (bootstrap && log_raft_bootstrap(agent->log))
@@ -596,6 +597,8 @@ static void log_closed(void *data)
 
 	agent->log = NULL;
 	transport_close(agent->transport);
+	relay_free(agent->relay);
+	membership_free(agent->membership);
 	fsm_free(agent->fsm);
 	plan_memory_clear(&agent->memory);
 	agent->stopped(agent);

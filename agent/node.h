@@ -42,6 +42,7 @@ struct agent_options {
 	const char *run_dir;
 	const char *name;		/* NULL: the host's */
 	unsigned int time_scale_pct;
+	unsigned int snapshot_every;	/* commands of the log */
 	uint16_t port;
 };
 

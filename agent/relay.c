@@ -51,7 +51,6 @@ struct relay {
 	struct relay_answer *served;
 	unsigned int nr_calls, nr_served;
 	uint64_t last_seq;
-	bool closing;
 };
 
 static void call_end(struct call *c, json_t *answer)
@@ -349,6 +348,10 @@ void relay_close(struct relay *relay)
 {
 	while (relay->calls)
 		call_end(relay->calls, NULL);
+}
+
+void relay_free(struct relay *relay)
+{
 	while (relay->served) {
 		struct relay_answer *to = relay->served;
 

@@ -31,6 +31,7 @@ void relay_answer(struct relay_answer *to, json_t *answer);
 
 struct relay *relay_open(struct agent *agent);
 void relay_close(struct relay *relay);	/* every call under way ends with NULL */
+void relay_free(struct relay *relay);	/* after the log has ended all that it was given */
 
 /*
  * Calls @method on the leader, again and again until there is an answer or

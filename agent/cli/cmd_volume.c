@@ -368,7 +368,7 @@ static int cmd_rm(int argc, char **argv)
 	if (!print_json(&o, answer))
 		printf("Volume %s is deleted%s.\n", cli_text(answer, "deleted"),
 		       json_is_true(json_object_get(answer, "complete")) ? "" :
-		       "; a node that is away gives its copy back when it returns");
+		       "; its copies are given back when their nodes are there and its disk is closed");
 	json_decref(answer);
 	return CLI_OK;
 }
