@@ -152,7 +152,7 @@ struct hf_link {
 	u64			offered_epoch;	/* state_lock: of a conf by the slot */
 	struct hf_wire_conf	conf;		/* state_lock: newest one to tell */
 	u64			acked_epoch;	/* state_lock: for CONF_ACK */
-	u64			heard_ns;	/* state_lock: last word on the control connection */
+	u64			heard_ns;	/* state_lock: last word on control */
 	u64			stamp_newest;	/* state_lock: sent, or received (slot) */
 	struct hf_lease		lease;		/* state_lock, primary */
 	bool			lease_counts;	/* state_lock: has been ready (R5) */

@@ -69,7 +69,7 @@ struct hf_slot {
 	struct list_head	logging;	/* log_lock: wait for a log record */
 	struct list_head	to_submit;	/* log_lock: wait for submit_work */
 	struct list_head	in_flight;	/* log_lock: at the data device, oldest first */
-	unsigned int		nr_busy;	/* log_lock: writes and copies begun and not ended */
+	unsigned int		nr_busy;	/* log_lock: writes and copies not ended */
 	wait_queue_head_t	drain_wait;	/* nr_busy got 0, cleaning ended, or failed */
 	u64			last_write_ns;	/* log_lock */
 
