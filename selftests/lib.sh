@@ -190,7 +190,9 @@ fresh() {
 	if ! is_on "$node"; then
 		power_on "$node" >/dev/null || return 1
 	fi
-	on "$node" 'for p in holdfast-setup hfio fio hfgarbage; do killall -q -9 $p; done; true'
+	on "$node" 'for p in holdfast-setup hfio fio hfgarbage; do killall -q -9 $p; done
+		# what a dd to a disk that was not there left
+		for f in /dev/vd[0-9]*; do [ -f "$f" ] && rm "$f"; done; true'
 	limit_s=30 unload "$node" >/dev/null 2>&1 && return 0
 	say "$node is booted again: its module would not go"
 	lab cut "$node" >/dev/null && power_on "$node" >/dev/null
@@ -216,7 +218,8 @@ node_id() { echo "${1#v}"; }
 
 # ------------------------------------------------------------------ volumes
 
-incarnation() { echo $((0x1000 + $1)); }	# of slot N
+declare -A incarnations=()			# of slots that were made anew
+incarnation() { echo "${incarnations[$1]:-$((0x1000 + $1))}"; }	# of slot N
 
 # make_slot NODE SLOT [OPTION…]: an empty slot on the node's first pair
 make_slot() {
