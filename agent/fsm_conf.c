@@ -279,8 +279,11 @@ static void after_step(struct fsm *fsm, const struct command *cmd, struct fsm_vo
 		log_gone(fsm, cmd, vol, gone);
 		break;
 	case STEP_READMIT:
-		for (i = 0; i < HF_MAX_SLOTS && !(added & 1 << i); i++)
-			;
+		/* One that was over before a report told of it is told now. */
+		for (i = 0; i < HF_MAX_SLOTS; i++) {
+			if (added & 1 << i)
+				fsm_rebuild_begun(fsm, cmd, vol, i);
+		}
 		fsm_log(fsm, cmd, FSM_INFO, "VD", 1020,
 			"volume %s (vd%u) rebuild completed, ret:0", vol->name, vol->conf.vdisk);
 		vol->rebuilding_mask &= (u8)~added;

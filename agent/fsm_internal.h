@@ -53,6 +53,9 @@ enum fsm_code fsm_do_wish_refused(struct fsm *fsm, const struct command *cmd,
 enum fsm_code fsm_do_failover(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
 enum fsm_code fsm_do_rebuild_begun(struct fsm *fsm, const struct command *cmd,
 				   struct fsm_result *res);
+/* Event 1003, once for each rebuild. */
+void fsm_rebuild_begun(struct fsm *fsm, const struct command *cmd, struct fsm_volume *vol,
+		       int slot_nr);
 /* The volume no longer waits for a failover; @taker 0: it was given up. */
 void fsm_failover_end(struct fsm *fsm, const struct command *cmd, struct fsm_volume *vol,
 		      u32 taker);

@@ -191,6 +191,16 @@ void fsm_failover_end(struct fsm *fsm, const struct command *cmd, struct fsm_vol
 			by->name, by->address);
 }
 
+void fsm_rebuild_begun(struct fsm *fsm, const struct command *cmd, struct fsm_volume *vol,
+		       int slot_nr)
+{
+	if (vol->rebuilding_mask & 1 << slot_nr)
+		return;
+	vol->rebuilding_mask |= (u8)(1 << slot_nr);
+	fsm_log(fsm, cmd, FSM_INFO, "VD", 1003, "volume %s (vd%u) rebuilding on node %08x",
+		vol->name, vol->conf.vdisk, vol->conf.slots[slot_nr].node);
+}
+
 enum fsm_code fsm_do_rebuild_begun(struct fsm *fsm, const struct command *cmd,
 				   struct fsm_result *res)
 {
@@ -204,10 +214,6 @@ enum fsm_code fsm_do_rebuild_begun(struct fsm *fsm, const struct command *cmd,
 	if (!(hf_conf_missing_mask(&vol->conf) & bit))
 		return fsm_refuse(res, FSM_STALE, "slot %u of volume %s is not out of sync",
 				  slot_nr, vol->name);
-	if (vol->rebuilding_mask & bit)
-		return FSM_OK;
-	vol->rebuilding_mask |= bit;
-	fsm_log(fsm, cmd, FSM_INFO, "VD", 1003, "volume %s (vd%u) rebuilding on node %08x",
-		vol->name, vol->conf.vdisk, vol->conf.slots[slot_nr].node);
+	fsm_rebuild_begun(fsm, cmd, vol, slot_nr);
 	return FSM_OK;
 }

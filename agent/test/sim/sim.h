@@ -296,6 +296,7 @@ struct snode {
 	bool			up;
 	u32			boot;
 	u64			paused_until;	/* virtual us; 0: runs */
+	u64			slow_until;	/* its data devices take seconds */
 	double			rate;		/* of its clock */
 	u64			offset_ns;
 	struct sdev		dev[SIM_VOLUMES];
@@ -377,6 +378,7 @@ struct sim_options {
 	enum mutant	mutant;
 	bool		faults;		/* random ones */
 	u64		fault_us;	/* how long */
+	u8		copies;		/* 0: by chance */
 };
 
 struct sim {

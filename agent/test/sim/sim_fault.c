@@ -73,6 +73,8 @@ static void make_volume(struct sim *sim, unsigned int v)
 	memcpy(sim->uuid[v], cmd.volume_create.uuid, 16);
 	cmd.volume_create.size_bytes = 1 << 20;
 	cmd.volume_create.copies = sim_chance(sim, 65) ? 2 : 3;
+	if (sim->opt.copies)
+		cmd.volume_create.copies = sim->opt.copies;
 	for (i = 0; i < HF_MAX_SLOTS; i++)
 		cmd.volume_create.incarnations[i] = sim_id(sim);
 	if (commit(sim, &cmd))
@@ -212,8 +214,19 @@ static void one_fault(struct sim *sim)
 			cut_way(sim, node, i, time);
 			cut_way(sim, i, node, time);
 		}
-	} else if (dice < 96) {
+	} else if (dice < 92) {
 		sim_pause(sim, (int)node, time);
+	} else if (dice < 94) {
+		/* One is cut off, and what the others promised goes through a reboot. */
+		for (i = 0; i < sim->nr_nodes; i++) {
+			cut_way(sim, node, i, 2 * SIM_S + time);
+			cut_way(sim, i, node, 2 * SIM_S + time);
+		}
+		cut_for(sim, (int)other, sim_below(sim, 100 * SIM_MS));
+	} else if (dice < 98) {
+		sim_trace(sim, "n%u device SLOW", node);
+		sim->nodes[node].slow_until = sim->now + 500 * SIM_MS + time;
+		cut_way(sim, node, other, time / 2);
 	} else {
 		sim->slow_ms = sim->slow_ms ? 0 : (u32)sim_below(sim, 120);
 	}
@@ -273,6 +286,7 @@ void sim_heal(struct sim *sim)
 	sim->slow_ms = 0;
 	memset(sim->cut, 0, sizeof(sim->cut));
 	for (i = 0; i < sim->nr_nodes; i++) {
+		sim->nodes[i].slow_until = 0;
 		sim_power_on(sim, (int)i);
 		if (!sim->nodes[i].agent_up)
 			agent_start(sim, (int)i);
@@ -419,7 +433,7 @@ void sim_check_end(struct sim *sim)
 	sim->operator_quiet = true;
 	for (v = 0; v < sim->nr_volumes; v++)
 		sim->wants_closed[v] = true;
-	sim_run_until(sim, sim->now + 5 * SIM_S);
+	sim_run_until(sim, sim->now + 15 * SIM_S);
 	if (sim->failure[0])
 		return;
 	for (v = 0; v < sim->nr_volumes; v++) {

@@ -137,7 +137,9 @@ static void write_ended(struct sim *sim, struct ev *ev)
 
 static void submit(struct sim *sim, struct mvol *mv, struct swrite *w)
 {
-	struct ev *ev = sim_at(sim, device_us(sim), mv->node, write_ended);
+	bool slow = sim->nodes[mv->node].slow_until > sim->now && sim_chance(sim, 30);
+	u64 delay = slow ? sim_below(sim, 6 * SIM_S) : device_us(sim);
+	struct ev *ev = sim_at(sim, delay, mv->node, write_ended);
 
 	ev->volume = mv->volume;
 	ev->a[0] = (u64)(w - mv->slot.writes);
