@@ -59,9 +59,10 @@ static void __exit hf_exit(void)
 {
 	hf_netlink_exit();	/* no command is running, none comes */
 	hf_volume_remove_all();
+	hf_slot_wait_all();	/* devices of slots that were forced out: no failure comes later */
 	hf_disk_exit();		/* no disk is left */
 	hf_link_exit();
-	hf_slot_exit();		/* waits for devices of slots that were forced out */
+	hf_slot_exit();
 	hf_event_stop();
 }
 

@@ -16,6 +16,7 @@
 #include "disk.h"
 #include "event.h"
 #include "main.h"
+#include "rebuild.h"
 #include "sabotage.h"
 #include "trace.h"
 #include "volume.h"
@@ -82,7 +83,11 @@ static bool lease_holds(const struct hf_disk *disk)
 
 bool hf_serve_may_complete(const struct hf_disk *disk)
 {
-	return hf_serve_running(disk) && lease_holds(disk);
+	/*
+	 * From a failure of the own slot on nothing more completes, also not by an
+	 * acknowledgment that is on its way (R1, R3); the slot knows before the disk.
+	 */
+	return hf_serve_running(disk) && hf_slot_usable(disk->slot) && lease_holds(disk);
 }
 
 bool hf_serve_drained(const struct hf_disk *disk)
@@ -107,14 +112,19 @@ void hf_serve_own_failed(struct hf_disk *disk, int error)
 	hf_serve_set_state(disk, HOLDFAST_DISK_DEAD);
 }
 
-/* R3b: a new set counts for stable once every slot in it confirmed its epoch. */
+/*
+ * R3b: a new set counts for stable once every slot in it confirmed its epoch,
+ * and every slot that is counted: it may be the source of a rebuild next, and
+ * marks at its adoption what is above stable by then.
+ */
 static bool epoch_confirmed(const struct hf_disk *disk)
 {
 	const struct hf_serve *serve = &disk->serve;
+	u8 mask = serve->in_sync_mask | serve->counted_mask;
 	u8 nr;
 
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
-		if (nr != disk->own_nr && (serve->in_sync_mask & BIT(nr)) &&
+		if (nr != disk->own_nr && (mask & BIT(nr)) &&
 		    disk->remotes[nr].adopted_epoch < serve->epoch)
 			return false;
 	return true;
@@ -200,28 +210,42 @@ void hf_serve_update_remotes(struct hf_disk *disk)
 	hf_room_set_limit(&serve->room, max(limit, 1U));
 }
 
+/*
+ * R9: any newer epoch settles what an unanswered readmission came to. A slot
+ * that was counted is in the set now; or the attempt on it goes on, since the
+ * epoch was about something else; or it is given up.
+ */
+static void settle_counted(struct hf_disk *disk, const struct hf_conf_data *conf)
+{
+	struct hf_serve *serve = &disk->serve;
+	u8 nr;
+
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
+		struct hf_remote *remote = &disk->remotes[nr];
+
+		if (conf->in_sync_mask & BIT(nr)) {
+			remote->mirror = false;
+			serve->counted_mask &= ~BIT(nr);
+		} else if ((serve->counted_mask & BIT(nr)) &&
+			   !(remote->gets && hf_rebuild_goes_on(remote))) {
+			remote->mirror = false;
+			remote->good_life = 0;
+			serve->counted_mask &= ~BIT(nr);
+		}
+	}
+}
+
 static void take_conf(struct hf_disk *disk, const struct hf_conf_data *conf)
 {
 	struct hf_serve *serve = &disk->serve;
 	u8 nr;
 
 	lockdep_assert_held(&serve->serve_lock);
-	/* R9: a slot that was counted is in the set now, or is given up. */
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
 		if ((serve->in_sync_mask & ~conf->in_sync_mask) & BIT(nr))
 			disk->remotes[nr].good_life = 0;
-	if (serve->epoch != conf->epoch) {
-		u8 given_up = serve->counted_mask & ~conf->in_sync_mask;
-
-		for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
-			if (!((given_up | conf->in_sync_mask) & BIT(nr)))
-				continue;
-			disk->remotes[nr].mirror = false;
-			if (given_up & BIT(nr))
-				disk->remotes[nr].good_life = 0;
-		}
-		serve->counted_mask = 0;
-	}
+	if (serve->epoch != conf->epoch)
+		settle_counted(disk, conf);
 	serve->epoch = conf->epoch;
 	serve->in_sync_mask = conf->in_sync_mask;
 	serve->missing_mask = hf_conf_missing_mask(conf);

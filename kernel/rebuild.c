@@ -276,8 +276,12 @@ static int copy_bitmaps(struct hf_rebuild *rebuild)
 	return err;
 }
 
-/* R9: for R2, R3, R5, stable and FLUSH, for every write not yet completed. */
-static int begin_counting(struct hf_rebuild *rebuild, u64 *newest)
+/*
+ * R9: for R2, R3, R5, stable and FLUSH, for every write not yet completed.
+ * -EAGAIN when the set is another than when the bitmaps were copied: a slot
+ * that was dropped meanwhile has marks that are not among them.
+ */
+static int begin_counting(struct hf_rebuild *rebuild, u64 epoch, u64 *newest)
 {
 	struct hf_disk *disk = rebuild->disk;
 	struct hf_ended ended;
@@ -285,7 +289,9 @@ static int begin_counting(struct hf_rebuild *rebuild, u64 *newest)
 	int err = -ECANCELED;
 
 	hf_serve_lock(disk, &ended, &flags);
-	if (alive(rebuild)) {
+	if (alive(rebuild) && disk->serve.epoch != epoch) {
+		err = -EAGAIN;
+	} else if (alive(rebuild)) {
 		disk->serve.counted_mask |= BIT(rebuild->nr);
 		remote_of(rebuild)->good_life = rebuild->life;
 		*newest = disk->serve.seq;
@@ -314,17 +320,32 @@ static bool answered(struct hf_rebuild *rebuild, u64 newest)
 	return all;
 }
 
+static u64 current_epoch(struct hf_rebuild *rebuild)
+{
+	struct hf_serve *serve = &rebuild->disk->serve;
+	unsigned long flags;
+	u64 epoch;
+
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	epoch = serve->epoch;
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+	return epoch;
+}
+
 static int finish(struct hf_rebuild *rebuild)
 {
 	struct hf_msg flush = { .opcode = HF_OP_FLUSH };
 	struct hf_serve *serve = &rebuild->disk->serve;
 	unsigned long flags;
-	u64 newest = 0;
+	u64 epoch, newest = 0;
 	int err;
 
-	err = copy_bitmaps(rebuild);
-	if (!err)
-		err = begin_counting(rebuild, &newest);
+	do {
+		epoch = current_epoch(rebuild);
+		err = copy_bitmaps(rebuild);
+		if (!err)
+			err = begin_counting(rebuild, epoch, &newest);
+	} while (err == -EAGAIN);
 	if (err)
 		return err;
 	wait_event(rebuild->disk->wait, answered(rebuild, newest) || !is_alive(rebuild));
@@ -482,6 +503,16 @@ int hf_rebuild_stop(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack)
 	}
 	hf_serve_unlock(disk, &ended, flags);
 	return err;
+}
+
+bool hf_rebuild_goes_on(const struct hf_remote *remote)
+{
+	const struct hf_rebuild *rebuild = remote->rebuild;
+
+	lockdep_assert_held(&remote->disk->serve.serve_lock);
+	return rebuild && rebuild->link_id == remote->link_id && !remote->missed &&
+	       (rebuild->state == HOLDFAST_REBUILD_FINISHING ||
+		rebuild->state == HOLDFAST_REBUILD_ADMISSIBLE);
 }
 
 void hf_rebuild_free(struct hf_rebuild *rebuild)

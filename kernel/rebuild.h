@@ -9,6 +9,7 @@
 
 struct hf_copier;
 struct hf_disk;
+struct hf_remote;
 struct netlink_ext_ack;
 
 /**
@@ -40,6 +41,8 @@ struct hf_rebuild {
 int hf_rebuild_start(struct hf_disk *disk, u8 nr, bool full, u32 rate_kbps,
 		     struct netlink_ext_ack *extack);
 int hf_rebuild_stop(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack);
+/* serve_lock held: the last attempt has not ended badly, on the present link. */
+bool hf_rebuild_goes_on(const struct hf_remote *remote);
 /* It does not run. Process context. */
 void hf_rebuild_free(struct hf_rebuild *rebuild);
 /* serve_lock held. */
