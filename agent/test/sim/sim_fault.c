@@ -225,8 +225,11 @@ static void one_fault(struct sim *sim)
 		cut_for(sim, (int)other, sim_below(sim, 100 * SIM_MS));
 	} else if (dice < 98) {
 		sim_trace(sim, "n%u device SLOW", node);
-		sim->nodes[node].slow_until = sim->now + 500 * SIM_MS + time;
-		cut_way(sim, node, other, time / 2);
+		/* Just long enough for links to end while old I/O is still under way. */
+		sim->nodes[node].slow_until = sim->now + SIM_S;
+		time = 2 * SIM_S + sim_below(sim, SIM_S);
+		for (i = 0; i < sim->nr_nodes; i++)
+			cut_way(sim, node, i, time);
 	} else {
 		sim->slow_ms = sim->slow_ms ? 0 : (u32)sim_below(sim, 120);
 	}
