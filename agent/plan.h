@@ -21,6 +21,7 @@ enum {
 	PLAN_RELINK_MS		= 1000,	/* wait for a lost slot to be linked again */
 	PLAN_OPEN_MS		= 2000,	/* wait for an open disk to be closed */
 	PLAN_RELEASE_MS		= 5000,	/* bound of a DISK_RELEASE */
+	PLAN_FINISHING_MS	= 30000, /* a rebuild that is counted and gets no further is given up */
 };
 
 /**
@@ -59,6 +60,7 @@ struct plan_memory {
 		u64	epoch_since_ms;			/* mono: @epoch seen first */
 		u64	ready_since_ms;			/* mono: could be named since; 0: cannot */
 		u64	lost_since_ms[HF_MAX_SLOTS];	/* mono, 0: is not lost */
+		u64	finishing_since_ms[HF_MAX_SLOTS]; /* mono, 0: is not */
 		bool	seen;
 	} *volumes;
 };

@@ -135,6 +135,7 @@ static struct plan_volume_memory *volume_memory(struct planner *p, const struct 
 		mem->epoch_since_ms = p->in->mono_ms;
 		mem->ready_since_ms = 0;
 		memset(mem->lost_since_ms, 0, sizeof(mem->lost_since_ms));
+		memset(mem->finishing_since_ms, 0, sizeof(mem->finishing_since_ms));
 	}
 	return mem;
 }

@@ -409,11 +409,24 @@ static void propose_rebuild_begun(const struct scene *s, u8 slot)
 	cmd->rebuild_begun.slot_nr = slot;
 }
 
+/* A rebuild that is counted holds writes: it may not stay for ever at its end. */
+static bool finishing_too_long(const struct scene *s, const struct kernel_remote *remote)
+{
+	u64 *since = &s->memory->finishing_since_ms[remote->slot_nr];
+
+	if (remote->rebuild_state != HOLDFAST_REBUILD_FINISHING)
+		*since = 0;
+	else if (!*since)
+		*since = s->p->in->mono_ms;
+	return waited_ms(s, *since) >= scaled(s, PLAN_FINISHING_MS);
+}
+
 /* R9: a slot outside of the set. True: something was proposed. */
 static bool plan_stale_slot(const struct scene *s, const struct kernel_remote *remote)
 {
 	u8 bit = (u8)(1 << remote->slot_nr);
 	bool counted = remote->flags & HOLDFAST_REMOTE_COUNTED;
+	bool stuck = finishing_too_long(s, remote);
 
 	if (remote->flags & HOLDFAST_REMOTE_ADMISSIBLE &&
 	    remote->link_state == HOLDFAST_LINK_READY &&
@@ -423,7 +436,7 @@ static bool plan_stale_slot(const struct scene *s, const struct kernel_remote *r
 		return true;
 	}
 	/* Only a new epoch ends the counting: the outcome of a readmission is unknown. */
-	if (counted && (remote->flags & HOLDFAST_REMOTE_LOST ||
+	if (counted && (remote->flags & HOLDFAST_REMOTE_LOST || stuck ||
 			remote->rebuild_state == HOLDFAST_REBUILD_FAILED)) {
 		propose_set(s, STEP_GIVE_UP, s->conf->in_sync_mask, 0, 0);
 		return true;

@@ -391,6 +391,16 @@ static void test_rebuild(void **state)
 	assert_int_equal(act(&d, 2)->count, 0);
 	assert_int_equal(lead_and_commit(&d)->conf.step, STEP_GIVE_UP);
 	v->conf = vol->conf;
+	/* Counted, and gets no further. */
+	v->remotes[0].rebuild_state = HOLDFAST_REBUILD_FINISHING;
+	v->remotes[0].flags = HOLDFAST_REMOTE_COUNTED;
+	assert_null(lead(&d));
+	d.in.mono_ms += PLAN_FINISHING_MS - 1;
+	assert_null(lead(&d));
+	d.in.mono_ms += 1;
+	assert_int_equal(lead_and_commit(&d)->conf.step, STEP_GIVE_UP);
+	v->conf = vol->conf;
+	assert_null(lead(&d));
 	v->remotes[0].rebuild_state = HOLDFAST_REBUILD_ADMISSIBLE;
 	v->remotes[0].flags = HOLDFAST_REMOTE_COUNTED | HOLDFAST_REMOTE_ADMISSIBLE;
 	assert_int_equal(lead_and_commit(&d)->conf.step, STEP_READMIT);
