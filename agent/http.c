@@ -30,7 +30,7 @@ enum { HTTP_MAX_CONNECTIONS = 128 };
  */
 struct http_request {
 	struct http_request *next;	/* http->requests */
-	struct http *http;
+	struct http *http;		/* NULL: ended before the API answered */
 	struct MHD_Connection *connection;
 	char *body;
 	size_t body_len;
@@ -52,6 +52,8 @@ struct http {
 	struct http_request *requests;
 };
 
+static void timer_cb(uv_timer_t *timer);
+
 static void run(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
@@ -65,7 +67,7 @@ static void run(struct http *http)
 	} else {
 		timeout_ms = 1000;
 	}
-	uv_timer_start(&http->timer, http->timer.timer_cb, timeout_ms, 0);
+	uv_timer_start(&http->timer, timer_cb, timeout_ms, 0);
 }
 
 static void timer_cb(uv_timer_t *timer)
@@ -84,9 +86,10 @@ static void request_free(struct http_request *r)
 {
 	struct http_request **at;
 
-	for (at = &r->http->requests; *at != r; at = &(*at)->next)
+	for (at = r->http ? &r->http->requests : NULL; at && *at != r; at = &(*at)->next)
 		;
-	*at = r->next;
+	if (at)
+		*at = r->next;
 	json_decref(r->answer);
 	free(r->body);
 	free(r);
@@ -284,7 +287,6 @@ struct http *http_open(struct agent *agent)
 	http->open_handles = 2;
 	http->poll.data = http;
 	http->timer.data = http;
-	http->timer.timer_cb = timer_cb;
 	uv_poll_start(&http->poll, UV_READABLE, poll_cb);
 	return http;
 err:
@@ -296,11 +298,15 @@ err:
 static void handle_closed(uv_handle_t *handle)
 {
 	struct http *http = handle->data;
+	struct http_request *r;
 
 	if (--http->open_handles)
 		return;
 	MHD_run(http->daemon);
 	MHD_stop_daemon(http->daemon);
+	/* What the API has not answered yet (a device is being checked) ends by itself. */
+	for (r = http->requests; r; r = r->next)
+		r->http = NULL;
 	unlink(http->path);
 	free(http->path);
 	free(http);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The replicated log on libraft: start and stop, proposals with their results,
- * linearizable reads, membership one change at a time, and libraft's transport
- * over the agents' port.  It knows nothing of what commands mean.
+ * linearizable reads, membership one change at a time.  It knows nothing of what
+ * commands mean; libraft's connections are log_transport.c's.
  *
  * Commands come back by index: the library drops the result of a command that
  * nobody here waits for, so results are kept beside the waiting proposal.
@@ -18,15 +18,9 @@
 #include <raft/uv.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "log_transport.h"
 #include "loop.h"
-
-struct raft_connect {
-	struct raft_connect *next, **link;	/* lr->connects, until done or cancelled */
-	struct log_raft *lr;
-	struct raft_uv_connect *req;		/* NULL: cancelled */
-};
 
 /* A command or a barrier on its way; freed when its callback has been called. */
 struct proposal {
@@ -44,7 +38,7 @@ struct proposal {
 /* One for the process; loop thread only. */
 struct log_raft {
 	uv_loop_t *loop;
-	struct transport *transport;
+	struct log_transport *lt;
 	char *address;
 	unsigned int time_scale_pct;
 	const struct log_raft_ops *ops;
@@ -53,12 +47,7 @@ struct log_raft {
 	struct raft raft;
 	struct raft_io io;
 	struct raft_fsm fsm;
-	struct raft_uv_transport rt;
 	struct raft_tracer tracer;
-	raft_uv_accept_cb accept_cb;
-	raft_uv_transport_close_cb transport_closed_cb;
-	uv_timer_t transport_close_timer;
-	struct raft_connect *connects;
 
 	int (*io_start)(struct raft_io *io, unsigned int msecs, raft_io_tick_cb tick,
 			raft_io_recv_cb recv);
@@ -83,152 +72,6 @@ static struct log_raft *from_io(struct raft_io *io)
 static unsigned int scaled(const struct log_raft *lr, unsigned int ms)
 {
 	return ms * lr->time_scale_pct / 100;
-}
-
-/* --------------------------------------------------- libraft's transport */
-
-static int rt_init(struct raft_uv_transport *rt, raft_id id, const char *address)
-{
-	(void)rt;
-	(void)id;
-	(void)address;
-	return 0;
-}
-
-static struct uv_stream_s *rt_stream(struct log_raft *lr, int fd)
-{
-	uv_tcp_t *tcp = raft_malloc(sizeof(*tcp));	/* libraft frees it */
-	int rv;
-
-	if (!tcp) {
-		close(fd);
-		return NULL;
-	}
-	uv_tcp_init(lr->loop, tcp);
-	rv = uv_tcp_open(tcp, fd);
-	if (rv) {
-		close(fd);
-		uv_close((uv_handle_t *)tcp, (uv_close_cb)raft_free);
-		return NULL;
-	}
-	return (struct uv_stream_s *)tcp;
-}
-
-static void rt_accept(void *data, int fd, const struct transport_hello *hello)
-{
-	struct log_raft *lr = data;
-	const char *address = json_string_value(json_object_get(hello->body, "address"));
-	struct sockaddr_storage addr;
-	struct uv_stream_s *stream;
-
-	if (lr->closing || !lr->accept_cb || !address || strlen(address) > 64 ||
-	    !transport_parse_address(address, &addr)) {
-		transport_answer(fd, false, "no raft connection is taken now");
-		close(fd);
-		return;
-	}
-	transport_answer(fd, true, NULL);
-	stream = rt_stream(lr, fd);
-	if (stream)
-		lr->accept_cb(&lr->rt, hello->from, address, stream);
-}
-
-static int rt_listen(struct raft_uv_transport *rt, raft_uv_accept_cb cb)
-{
-	struct log_raft *lr = rt->impl;
-
-	lr->accept_cb = cb;
-	transport_handle(lr->transport, TRANSPORT_RAFT, rt_accept, lr);
-	return 0;
-}
-
-static void rt_connected(void *data, int fd, const char *why)
-{
-	struct raft_connect *c = data;
-	struct log_raft *lr = c->lr;
-	struct uv_stream_s *stream = NULL;
-
-	if (!c->req) {
-		if (fd >= 0)
-			close(fd);
-		free(c);
-		return;
-	}
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
-	if (fd >= 0)
-		stream = rt_stream(lr, fd);
-	else
-		log_debug("raft: no connection: %s", why);
-	c->req->cb(c->req, stream, stream ? 0 : RAFT_NOCONNECTION);
-	free(c);
-}
-
-static int rt_connect(struct raft_uv_transport *rt, struct raft_uv_connect *req, raft_id id,
-		      const char *address, raft_uv_connect_cb cb)
-{
-	struct log_raft *lr = rt->impl;
-	struct raft_connect *c;
-	const char *colon = strrchr(address, ':');
-	const char *ip = address;
-	size_t ip_len;
-	char host[64];
-
-	if (!colon)
-		return RAFT_NOCONNECTION;
-	ip_len = (size_t)(colon - address);
-	if (*ip == '[') {
-		ip++;
-		ip_len -= 2;
-	}
-	if (ip_len >= sizeof(host))
-		return RAFT_NOCONNECTION;
-	memcpy(host, ip, ip_len);
-	host[ip_len] = '\0';
-
-	c = xcalloc(1, sizeof(*c));
-	req->cb = cb;
-	c->lr = lr;
-	c->req = req;
-	c->link = &lr->connects;
-	c->next = lr->connects;
-	if (c->next)
-		c->next->link = &c->next;
-	lr->connects = c;
-	transport_connect(lr->transport, host, (uint16_t)atoi(colon + 1), TRANSPORT_RAFT,
-			  (uint32_t)id, json_pack("{s:s}", "address", lr->address),
-			  scaled(lr, LOG_RAFT_ELECTION_MS), rt_connected, c);
-	return 0;
-}
-
-static void rt_close_timer_closed(uv_handle_t *handle)
-{
-	struct log_raft *lr = handle->data;
-
-	lr->transport_closed_cb(&lr->rt);
-}
-
-static void rt_close(struct raft_uv_transport *rt, raft_uv_transport_close_cb cb)
-{
-	struct log_raft *lr = rt->impl;
-
-	lr->accept_cb = NULL;
-	lr->transport_closed_cb = cb;
-	while (lr->connects) {
-		struct raft_connect *c = lr->connects;
-		struct raft_uv_connect *req = c->req;
-
-		lr->connects = c->next;
-		if (c->next)
-			c->next->link = &lr->connects;
-		c->req = NULL;
-		req->cb(req, NULL, RAFT_CANCELED);
-	}
-	/* libraft expects its callback from the loop, not from in here. */
-	uv_timer_init(lr->loop, &lr->transport_close_timer);
-	lr->transport_close_timer.data = lr;
-	uv_close((uv_handle_t *)&lr->transport_close_timer, rt_close_timer_closed);
 }
 
 /* ------------------------------------------------- libraft's state machine */
@@ -344,20 +187,13 @@ struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, con
 	int rv;
 
 	lr->loop = loop;
-	lr->transport = transport;
-	lr->address = xstrdup(address);
 	lr->time_scale_pct = time_scale_pct;
+	lr->lt = log_transport_open(loop, transport, address,
+				    scaled(lr, LOG_RAFT_ELECTION_MS));
+	lr->address = xstrdup(address);
 	lr->ops = ops;
 	lr->data = data;
 	lr->tracer = (struct raft_tracer){ .version = 2, .emit = trace_emit };
-	lr->rt = (struct raft_uv_transport){
-		.version = 1,
-		.impl = lr,
-		.init = rt_init,
-		.listen = rt_listen,
-		.connect = rt_connect,
-		.close = rt_close,
-	};
 	lr->fsm = (struct raft_fsm){
 		.version = 1,
 		.data = lr,
@@ -365,7 +201,7 @@ struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, con
 		.snapshot = sm_snapshot,
 		.restore = sm_restore,
 	};
-	rv = raft_uv_init(&lr->io, loop, dir, &lr->rt);
+	rv = raft_uv_init(&lr->io, loop, dir, log_transport_of(lr->lt));
 	if (rv) {
 		log_error("raft: the state directory %s is not usable: %s", dir, lr->io.errmsg);
 		goto err;
@@ -396,6 +232,7 @@ struct log_raft *log_raft_open(uv_loop_t *loop, struct transport *transport, con
 	raft_set_snapshot_trailing(&lr->raft, snapshot_every / 4);
 	return lr;
 err:
+	log_transport_free(lr->lt);
 	free(lr->address);
 	free(lr);
 	return NULL;
@@ -431,6 +268,7 @@ static void raft_closed(struct raft *raft)
 
 	raft_uv_close(&lr->io);
 	lr->closed(lr->closed_data);
+	log_transport_free(lr->lt);
 	free(lr->address);
 	free(lr);
 }
@@ -440,7 +278,7 @@ void log_raft_close(struct log_raft *lr, void (*closed)(void *data), void *data)
 	lr->closing = true;
 	lr->closed = closed;
 	lr->closed_data = data;
-	transport_handle(lr->transport, TRANSPORT_RAFT, NULL, NULL);
+	log_transport_refuse(lr->lt);
 	raft_close(&lr->raft, raft_closed);
 }
 

@@ -20,6 +20,7 @@ enum {
 	NODE_TICK_MS		= 100,	/* scaled */
 	NODE_GAP_MS		= 1000,	/* scaled: a tick this late means that we were stopped */
 	NODE_MAX_PROPOSALS	= 256,
+	NODE_RANDOM_VALUES	= 64,	/* drawn for a planner's call */
 	NODE_HAND_OVER_MS	= 10000,	/* scaled: between two attempts to hand leadership over */
 };
 
@@ -118,6 +119,9 @@ uint32_t node_leader(const struct agent *agent);	/* 0: not known */
  * and drops it if one like it is on its way.
  */
 void node_propose(struct agent *agent, const struct command *cmd);
+
+/* Clocks and @random's NODE_RANDOM_VALUES fresh values for a planner. */
+void node_plan_input(struct agent *agent, struct plan_input *in, u64 *random);
 
 /* What this node tells others; the caller clears it. */
 void node_make_report(struct agent *agent, struct node_report *report);

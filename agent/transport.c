@@ -10,7 +10,6 @@
  */
 #include "transport.h"
 
-#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -86,123 +85,6 @@ static uint32_t get_le32(const uint8_t *at)
 
 	memcpy(&v, at, sizeof(v));
 	return le32toh(v);
-}
-
-/*
- * 0 magic, 4 version, 5 kind, 6 reserved (2), 8 from, 12 to, 16 cluster,
- * 32 bytes of body, 36 reserved (4)
- */
-void transport_encode(const struct transport_hello *hello, uint32_t body_bytes,
-		      uint8_t bytes[TRANSPORT_PREAMBLE_BYTES])
-{
-	memset(bytes, 0, TRANSPORT_PREAMBLE_BYTES);
-	put_le32(bytes, TRANSPORT_MAGIC);
-	bytes[4] = TRANSPORT_VERSION;
-	bytes[5] = hello->kind;
-	put_le32(bytes + 8, hello->from);
-	put_le32(bytes + 12, hello->to);
-	memcpy(bytes + 16, hello->cluster, 16);
-	put_le32(bytes + 32, body_bytes);
-}
-
-bool transport_decode(const uint8_t bytes[TRANSPORT_PREAMBLE_BYTES], struct transport_hello *hello,
-		      uint32_t *body_bytes, const char **why)
-{
-	memset(hello, 0, sizeof(*hello));
-	if (get_le32(bytes) != TRANSPORT_MAGIC) {
-		*why = "not a Holdfast agent";
-		return false;
-	}
-	if (bytes[4] < TRANSPORT_VERSION_MIN || bytes[4] > TRANSPORT_VERSION) {
-		*why = "the agents' protocol versions have none in common: upgrade the older node";
-		return false;
-	}
-	if (bytes[6] || bytes[7] || get_le32(bytes + 36)) {
-		*why = "reserved bytes of the preamble are not zero";
-		return false;
-	}
-	hello->kind = bytes[5];
-	if (!hello->kind || hello->kind > TRANSPORT_KIND_MAX) {
-		*why = "unknown kind of connection";
-		return false;
-	}
-	hello->from = get_le32(bytes + 8);
-	hello->to = get_le32(bytes + 12);
-	memcpy(hello->cluster, bytes + 16, 16);
-	*body_bytes = get_le32(bytes + 32);
-	if (*body_bytes > TRANSPORT_BODY_MAX) {
-		*why = "the preamble's body is too long";
-		return false;
-	}
-	return true;
-}
-
-json_t *transport_decode_body(const char *bytes, size_t len)
-{
-	json_error_t error;
-	json_t *body;
-
-	if (len > TRANSPORT_BODY_MAX)
-		return NULL;
-	body = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
-	if (body && !json_is_object(body)) {
-		json_decref(body);
-		body = NULL;
-	}
-	return body;
-}
-
-bool transport_make_sockaddr(const char *ip, uint16_t port, struct sockaddr_storage *addr)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)addr;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)addr;
-
-	memset(addr, 0, sizeof(*addr));
-	if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		return true;
-	}
-	if (inet_pton(AF_INET6, ip, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-		return true;
-	}
-	return false;
-}
-
-bool transport_parse_address(const char *text, struct sockaddr_storage *addr)
-{
-	char ip[INET6_ADDRSTRLEN];
-	const char *colon = strrchr(text, ':');
-	char *end;
-	size_t len;
-	long port;
-
-	if (!colon || colon == text || colon[1] < '0' || colon[1] > '9')
-		return false;
-	port = strtol(colon + 1, &end, 10);
-	if (*end || port < 1 || port > 65535)
-		return false;
-	len = (size_t)(colon - text);
-	if (text[0] == '[') {
-		if (len < 3 || text[len - 1] != ']')
-			return false;
-		text++;
-		len -= 2;
-	} else if (memchr(text, ':', len)) {
-		return false;
-	}
-	if (len >= sizeof(ip))
-		return false;
-	memcpy(ip, text, len);
-	ip[len] = '\0';
-	return transport_make_sockaddr(ip, (uint16_t)port, addr);
-}
-
-char *transport_format_address(const char *ip, uint16_t port)
-{
-	return xasprintf(strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
 }
 
 /* ------------------------------------------------------ one connection */
@@ -362,6 +244,8 @@ static void conn_advance_accepted(struct conn *c)
 	conn_hand_over_accepted(c);
 }
 
+static void conn_poll_cb(uv_poll_t *poll, int status, int events);
+
 static void conn_advance_connected(struct conn *c)
 {
 	uint16_t why_bytes;
@@ -369,7 +253,7 @@ static void conn_advance_connected(struct conn *c)
 	switch (c->state) {
 	case CONN_SENDING:
 		conn_expect(c, CONN_READING_ANSWER, TRANSPORT_ANSWER_BYTES);
-		uv_poll_start(&c->poll, UV_READABLE, c->poll.poll_cb);
+		uv_poll_start(&c->poll, UV_READABLE, conn_poll_cb);
 		break;
 	case CONN_READING_ANSWER:
 		memcpy(&why_bytes, c->buf + 6, sizeof(why_bytes));
