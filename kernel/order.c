@@ -226,11 +226,13 @@ static void settle_counted(struct hf_disk *disk, const struct hf_conf_data *conf
 		if (conf->in_sync_mask & BIT(nr)) {
 			remote->mirror = false;
 			serve->counted_mask &= ~BIT(nr);
+			hf_rebuild_settle(remote, HOLDFAST_REBUILD_NONE);
 		} else if ((serve->counted_mask & BIT(nr)) &&
 			   !(remote->gets && hf_rebuild_goes_on(remote))) {
 			remote->mirror = false;
 			remote->good_life = 0;
 			serve->counted_mask &= ~BIT(nr);
+			hf_rebuild_settle(remote, HOLDFAST_REBUILD_FAILED);
 		}
 	}
 }

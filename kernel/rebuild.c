@@ -374,7 +374,9 @@ static void give_up(struct hf_rebuild *rebuild)
 	if (!(disk->serve.counted_mask & BIT(rebuild->nr)) &&
 	    remote_of(rebuild)->link_id == rebuild->link_id)
 		remote_of(rebuild)->mirror = false;
-	set_state(rebuild, HOLDFAST_REBUILD_FAILED);
+	/* An epoch may have settled it first. */
+	if (rebuild->state != HOLDFAST_REBUILD_NONE || !rebuild->stop)
+		set_state(rebuild, HOLDFAST_REBUILD_FAILED);
 	hf_serve_update_remotes(disk);
 	hf_serve_judge_all(disk, &ended);
 	hf_serve_unlock(disk, &ended, flags);
@@ -513,6 +515,20 @@ bool hf_rebuild_goes_on(const struct hf_remote *remote)
 	return rebuild && rebuild->link_id == remote->link_id && !remote->missed &&
 	       (rebuild->state == HOLDFAST_REBUILD_FINISHING ||
 		rebuild->state == HOLDFAST_REBUILD_ADMISSIBLE);
+}
+
+void hf_rebuild_settle(struct hf_remote *remote, enum holdfast_rebuild_state state)
+{
+	struct hf_rebuild *rebuild = remote->rebuild;
+
+	lockdep_assert_held(&remote->disk->serve.serve_lock);
+	if (!rebuild)
+		return;
+	rebuild->stop = true;
+	if (rebuild->copier)
+		rebuild->copier->cancelled = true;
+	set_state(rebuild, state);
+	wake_up(&remote->disk->wait);
 }
 
 void hf_rebuild_free(struct hf_rebuild *rebuild)
