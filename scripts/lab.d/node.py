@@ -95,7 +95,9 @@ class Node:
 
     def _qemu_command(self, guest_fd, qmp_fd):
         c = self.lab.config
-        append = (f"console=ttyS0 loglevel=5 panic=-1 oops=panic net.ifnames=0 "
+        # no_timer_check: an emulated machine that gets no time for a moment looks
+        # as if its timer interrupts were lost, and its boot would end there.
+        append = (f"console=ttyS0 loglevel=5 panic=-1 oops=panic net.ifnames=0 no_timer_check "
                   f"hf.node={self.name} hf.addr=10.77.0.{self.index} "
                   f"{c['accel_append']} {c['append']}")
         cmd = ["qemu-system-x86_64",
