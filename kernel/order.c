@@ -212,8 +212,8 @@ void hf_serve_update_remotes(struct hf_disk *disk)
 
 /*
  * R9: any newer epoch settles what an unanswered readmission came to. A slot
- * that was counted is in the set now; or the attempt on it goes on, since the
- * epoch was about something else; or it is given up.
+ * that was counted is in the set now; or it stays counted, since the epoch was
+ * about something else and the slot is whole; or the attempt is given up.
  */
 static void settle_counted(struct hf_disk *disk, const struct hf_conf_data *conf)
 {

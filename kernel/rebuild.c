@@ -513,8 +513,7 @@ bool hf_rebuild_goes_on(const struct hf_remote *remote)
 
 	lockdep_assert_held(&remote->disk->serve.serve_lock);
 	return rebuild && rebuild->link_id == remote->link_id && !remote->missed &&
-	       (rebuild->state == HOLDFAST_REBUILD_FINISHING ||
-		rebuild->state == HOLDFAST_REBUILD_ADMISSIBLE);
+	       rebuild->state == HOLDFAST_REBUILD_ADMISSIBLE;
 }
 
 void hf_rebuild_settle(struct hf_remote *remote, enum holdfast_rebuild_state state)

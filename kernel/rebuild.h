@@ -41,7 +41,7 @@ struct hf_rebuild {
 int hf_rebuild_start(struct hf_disk *disk, u8 nr, bool full, u32 rate_kbps,
 		     struct netlink_ext_ack *extack);
 int hf_rebuild_stop(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack);
-/* serve_lock held: the last attempt has not ended badly, on the present link. */
+/* serve_lock held: the last attempt has done its part, on the present link. */
 bool hf_rebuild_goes_on(const struct hf_remote *remote);
 /* serve_lock held: an epoch decided on the last attempt; what is left of it stops. */
 void hf_rebuild_settle(struct hf_remote *remote, enum holdfast_rebuild_state state);
