@@ -172,6 +172,7 @@ struct mslot {
 	bool		record_trim;
 	struct hf_disk_log record;	/* being written */
 	u64		last_write_us;
+	u64		ready_term;	/* in which this life was linked or named */
 	unsigned int	busy;		/* writes at the device */
 	struct swrite	writes[64];
 };
@@ -203,6 +204,7 @@ struct plink {
 	u8		state;
 	u64		life;
 	u64		base_life;	/* the life that counts in the set */
+	u64		counted_life;	/* the one that is being readmitted */
 	bool		unclean;
 	bool		lost;
 	bool		new_life;

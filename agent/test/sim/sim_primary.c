@@ -690,11 +690,12 @@ static void activated(struct sim *sim, struct mvol *mv, const struct hf_conf_dat
 			primary_link_down(sim, mv, i, true);
 			link->lost = false;
 		} else if (joined & 1 << i) {
-			link->base_life = link->life;
+			link->base_life = link->counted ? link->counted_life : link->life;
 			link->counted = false;
 			link->admissible = false;
 			link->rebuild.state = HOLDFAST_REBUILD_NONE;
-			link->lost = link->state != HOLDFAST_LINK_READY;
+			link->lost = link->state != HOLDFAST_LINK_READY ||
+				     link->life != link->base_life;
 		} else if (link->counted && (link->lost || same)) {
 			link->counted = false;
 			link->lost = false;
@@ -724,6 +725,7 @@ void primary_conf_adopted(struct sim *sim, struct mvol *mv, const struct hf_conf
 			return;
 		reset(sim, mv);
 		mv->disk = HOLDFAST_DISK_NAMED;
+		mv->slot.ready_term = mv->conf.term;
 		mv->serving = sim_mutant(sim, MUTANT_ONE_STEP);
 		return;
 	}

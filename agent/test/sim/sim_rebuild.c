@@ -192,6 +192,7 @@ static void begin_counting(struct sim *sim, struct mvol *mv, u8 slot)
 	if (sim_mutant(sim, MUTANT_COUNT_LATE))
 		return;
 	link->counted = true;
+	link->counted_life = link->life;
 	for (i = 0; i < SIM_REQS; i++) {
 		struct preq *req = &mv->reqs[i];
 		struct lmsg msg = { .op = MSG_FLUSH };

@@ -77,6 +77,7 @@ static void try_ready(struct sim *sim, struct mvol *mv)
 	if (sim_mutant(sim, MUTANT_NO_LOG))
 		ack.extents = ack.own = 0;
 	mv->server.state = HOLDFAST_LINK_READY;
+	mv->slot.ready_term = mv->conf.term;
 	slot_dev(sim, mv)->promise_open = true;
 	answer(sim, mv, mv->server.link, &ack);
 }

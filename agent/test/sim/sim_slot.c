@@ -418,10 +418,16 @@ void slot_adopted(struct sim *sim, struct mvol *mv, const struct hf_conf_data *o
 	const struct hf_conf_data *conf = &mv->conf;
 	int own = slot_nr(sim, mv);
 
-	(void)old;
+	bool was_active = old->term == conf->term && hf_conf_activated(old);
+	bool was_outside = own >= 0 && hf_conf_missing_mask(old) & 1 << own;
+
 	if (!slot_up(mv) || own < 0)
 		return;
-	if (hf_conf_missing_mask(conf) & 1 << own || hf_conf_activated(conf))
+	if (hf_conf_missing_mask(conf) & 1 << own || sim_mutant(sim, MUTANT_SETTLE_AT_ATTACH))
+		hf_al_settle(&mv->slot.al, conf->term);
+	/* An activation or readmission deals with the log of a life that took part in it. */
+	else if (hf_conf_activated(conf) && (!was_active || was_outside) &&
+		 mv->slot.ready_term == conf->term)
 		hf_al_settle(&mv->slot.al, conf->term);
 }
 
