@@ -300,6 +300,18 @@ static void give_up(struct pair *pair, const char *why)
 	end_pair(pair);
 }
 
+/*
+ * A new link takes the place of an older one of its term in the module, before
+ * it has said anything. So nobody but the primary of that term gets so far.
+ */
+static bool is_stranger(const struct links *links, const struct link_key *key)
+{
+	const struct kernel_volume *volume = kernel_view_find(module_view(links->module),
+							      key->volume);
+
+	return volume && volume->conf.term == key->term && volume->conf.primary_node != key->node;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct links *links = timer->data;
@@ -337,6 +349,10 @@ void links_accept(struct links *links, int fd, const struct transport_hello *hel
 	if (links->closing || !key_from_json(hello->body, &key)) {
 		refuse(fd, links->closing ? "the agent is ending" :
 					    "volume, slot, term or link id is missing or malformed");
+		return;
+	}
+	if (is_stranger(links, &key)) {
+		refuse(fd, "the caller is not the primary of this term");
 		return;
 	}
 	pair = find_half(links, &key);
