@@ -49,6 +49,9 @@ static void plan_change(const struct hf_slot *slot, const struct hf_conf_data *o
 	u8 was_missing = old ? hf_conf_missing_mask(old) : 0;
 	bool was_active = old && old->term == conf->term && hf_conf_activated(old);
 	bool was_outside = old && outside_of(old, slot);
+	/* The primary's own slot is the reference; any other was ready in this term. */
+	bool took_part = !attaching && (conf->primary_node == slot->vol->node_id ||
+					READ_ONCE(slot->ready_term) == conf->term);
 	u8 nr;
 
 	memset(change, 0, sizeof(*change));
@@ -57,17 +60,18 @@ static void plan_change(const struct hf_slot *slot, const struct hf_conf_data *o
 	/*
 	 * A slot of the set may have acknowledged writes of an epoch before it
 	 * adopted that epoch, since the two have no order (R1). So what the log
-	 * says at attach is settled by no configuration that came meanwhile.
+	 * says at attach is settled by no configuration that came meanwhile; nor
+	 * by one that was decided about an earlier life, and is told to this one.
 	 */
 	change->settle = change->own_outside ||
-			 (!attaching && (was_outside || (hf_conf_activated(conf) && !was_active)));
+			 (took_part && (was_outside || (hf_conf_activated(conf) && !was_active)));
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		bool known = slot->super.bitmap_incarnation[nr] == conf->slots[nr].incarnation;
 
 		if (!(used & BIT(nr)))
 			continue;
 		if (!(missing & BIT(nr))) {
-			if (!known || (was_missing & BIT(nr)))
+			if (!known || ((was_missing & BIT(nr)) && (nr != slot->nr || took_part)))
 				change->clear |= BIT(nr);
 		} else if (!known) {
 			change->fill |= BIT(nr);
@@ -119,6 +123,7 @@ static u64 __change(struct hf_slot *slot, const struct hf_conf_data *conf,
 	slot->term = conf->term;
 	slot->outside_mask = change->outside;
 	slot->activated = hf_conf_activated(conf);
+	slot->in_set = !change->own_outside;
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		if (!slot->bitmaps[nr])
 			continue;

@@ -156,6 +156,8 @@ static u8 judge_hello(struct hf_replica *replica)
 	if (!hf_conf_activated(conf) && (conf->in_sync_mask & BIT(nr)) &&
 	    conf->slots[nr].cited_life != hf_slot_life(slot))
 		return HF_ST_LIFE;
+	if (hf_slot_owes(slot))
+		return HF_ST_LIFE;
 	if (conf->size_bytes != hf_slot_size_bytes(slot))
 		return HF_ST_SIZE;
 	/* R5: a reboot from here on owes a grace, and must know it. */
@@ -440,6 +442,7 @@ static bool build_report(struct hf_conn *conn, struct hf_out *out)
 		if (!hf_link_set_state(link, HOLDFAST_LINK_READY))
 			return false;
 		set_phase(replica, HF_REPLICA_READY);
+		hf_slot_took_part(replica->slot, link->term);
 		begin_answer(link, out, HF_OP_READY);
 		return true;
 	}

@@ -472,13 +472,41 @@ u32 hf_slot_log_entries(struct hf_slot *slot)
 	return room;
 }
 
+static bool __owes(struct hf_slot *slot)
+{
+	const struct hf_bitmap *own = slot->bitmaps[slot->nr];
+
+	lockdep_assert_held(&slot->log_lock);
+	return slot->in_set && own && hf_bitmap_dirty_bytes(own);
+}
+
+bool hf_slot_owes(struct hf_slot *slot)
+{
+	unsigned long flags;
+	bool owes;
+
+	spin_lock_irqsave(&slot->log_lock, flags);
+	owes = __owes(slot);
+	spin_unlock_irqrestore(&slot->log_lock, flags);
+	return owes;
+}
+
+void hf_slot_took_part(struct hf_slot *slot, u64 term)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&slot->log_lock, flags);
+	slot->ready_term = term;
+	spin_unlock_irqrestore(&slot->log_lock, flags);
+}
+
 bool hf_slot_unclean(struct hf_slot *slot)
 {
 	unsigned long flags;
 	bool unclean;
 
 	spin_lock_irqsave(&slot->log_lock, flags);
-	unclean = hf_al_unclean(&slot->al);
+	unclean = hf_al_unclean(&slot->al) || __owes(slot);
 	spin_unlock_irqrestore(&slot->log_lock, flags);
 	return unclean;
 }

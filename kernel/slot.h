@@ -120,6 +120,14 @@ u32 hf_slot_granule_shift(const struct hf_slot *slot);
 unsigned int hf_slot_logged(struct hf_slot *slot, u32 *extents, unsigned int max);
 bool hf_slot_all_logged(struct hf_slot *slot);
 
+/* This life is ready for the primary of @term (R1); what that settles, it settles for it. */
+void hf_slot_took_part(struct hf_slot *slot, u64 term);
+/*
+ * In the set by a decision about an earlier life, and with ranges of its own
+ * that this one may have lost: not linked, and unclean, until it is dropped.
+ */
+bool hf_slot_owes(struct hf_slot *slot);
+
 /* Dirty bits (R3b). Offsets and lengths in bytes. */
 bool hf_slot_next_dirty(struct hf_slot *slot, u8 for_slot, u64 from, u64 *start, u64 *end);
 u64 hf_slot_dirty_bytes(struct hf_slot *slot, u8 for_slot);
