@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables are for the tests
 #
 # What the guest tests share: TAP, the lab, and volumes set up by hand with
 # holdfast-setup.  A test is an executable that sources this file, says how
@@ -253,13 +253,13 @@ copies() {
 
 # create SLOT…: format, first configuration, attach, on node v(SLOT+1) each
 create() {
-	local slot node list=${*// /}
-	list=$(echo "$@" | tr ' ' ,)
+	local slot node list words
+	list=$(echo "$@" | tr ' ' ,) words=$(copies "$@")
 	for slot in "$@"; do
 		node=v$((slot + 1))
 		load "$node" && make_slot "$node" "$slot" &&
 			hs "$node" conf $vol --new --node-id $((slot + 1)) --size ${size_mib}M \
-				$(copies "$@") --in-sync "$list" &&
+				$words --in-sync "$list" &&
 			attach_slot "$node" "$slot" || return 1
 	done
 }
