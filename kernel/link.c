@@ -461,10 +461,19 @@ int hf_link_adopt_sockets(struct hf_link *link, int fd_control, int fd_data,
 /* The sockets may hold data already, so both workers look at once. */
 void hf_link_start(struct hf_link *link)
 {
+	unsigned long flags;
+
 	hf_link_kick(&link->control);
 	hf_link_kick(&link->data);
-	queue_delayed_work(control_wq, &link->tick_work,
-			   msecs_to_jiffies(hf_time_ms(HF_BEACON_MS)));
+	/*
+	 * The sockets' callbacks are live since they were adopted: garbage may have
+	 * ended the link already, and then nothing may look at them any more.
+	 */
+	spin_lock_irqsave(&link->queue_lock, flags);
+	if (!link->stopped)
+		queue_delayed_work(control_wq, &link->tick_work,
+				   msecs_to_jiffies(hf_time_ms(HF_BEACON_MS)));
+	spin_unlock_irqrestore(&link->queue_lock, flags);
 }
 
 struct hf_link *hf_link_get(struct hf_link *link)
