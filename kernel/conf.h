@@ -55,7 +55,8 @@ enum hf_conf_verdict hf_conf_compare(const struct hf_conf_data *have,
 				     const char **why);
 u8 hf_conf_used_mask(const struct hf_conf_data *conf);		/* slots with a node */
 u8 hf_conf_missing_mask(const struct hf_conf_data *conf);	/* used, not in sync (R3b) */
-bool hf_conf_activated(const struct hf_conf_data *conf);	/* R4 step 2 done for this term and instance */
+/* R4: step 2 is done for this term and instance. */
+bool hf_conf_activated(const struct hf_conf_data *conf);
 int hf_conf_slot_of(const struct hf_conf_data *conf, u32 node);	/* slot number or -1 */
 
 #ifdef __KERNEL__

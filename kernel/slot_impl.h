@@ -65,8 +65,8 @@ struct hf_slot {
 	u64			term;		/* log_lock: of the adopted configuration */
 	u8			outside_mask;	/* log_lock: other slots outside of the set */
 	bool			activated;	/* log_lock: the adopted configuration is */
-	bool			in_set;		/* log_lock: this slot, in the adopted configuration */
-	u64			ready_term;	/* log_lock: last term in which this life took part */
+	bool			in_set;		/* log_lock: this slot is, as adopted */
+	u64			ready_term;	/* log_lock: the last that this life took part in */
 	struct list_head	roomless;	/* log_lock: no room in the log, or no bitmap */
 	struct list_head	logging;	/* log_lock: wait for a log record */
 	struct list_head	to_submit;	/* log_lock: wait for submit_work */

@@ -6,7 +6,7 @@
  *
  * A command describes a wanted end state and may be repeated: a duplicate
  * changes nothing and succeeds.  Every refusal carries a sentence in the
- * extended acknowledgement and changes nothing.
+ * extended acknowledgment and changes nothing.
  *
  * Volume attributes of VOLUME_GET (do, dump) and their nesting:
  *
@@ -212,9 +212,9 @@ enum holdfast_link_state {
 enum holdfast_remote_flag {
 	HOLDFAST_REMOTE_RECONCILED	= 1 << 0,	/* R7 done with this life, at this term */
 	HOLDFAST_REMOTE_COUNTED		= 1 << 1,	/* R9 */
-	HOLDFAST_REMOTE_ADMISSIBLE	= 1 << 2,	/* R9 complete: ask for epoch+1 with the slot */
-	HOLDFAST_REMOTE_LOST		= 1 << 3,	/* in-sync or counted, unusable: ask for epoch+1 without it (R3) */
-	HOLDFAST_REMOTE_NEW_LIFE	= 1 << 4,	/* linked again with another life: cannot be continued (R3, R10) */
+	HOLDFAST_REMOTE_ADMISSIBLE	= 1 << 2,	/* R9 done: propose epoch+1 with it */
+	HOLDFAST_REMOTE_LOST		= 1 << 3,	/* R3: propose epoch+1 without it */
+	HOLDFAST_REMOTE_NEW_LIFE	= 1 << 4,	/* another life: not continued (R3, R10) */
 };
 
 enum holdfast_rebuild_state {

@@ -296,6 +296,7 @@ enum hf_log_entry_bits {
 	/* low 31 bits of an entry: number of the extent */
 	HF_LOG_EXTENT_MASK	= 0x7fffffff,
 };
+
 #define HF_LOG_UNFLUSHED	0x80000000u	/* may lose acknowledged writes (R10) */
 
 /* One record of the activity log, one block. */
