@@ -47,6 +47,13 @@ def schedule(seed):
         yield group
 
 
+def targets(fault, roles):
+    """The nodes that it strikes."""
+    if fault.kind == "cut-both":
+        return {roles["primary"], roles["secondary"]}
+    return {roles[fault.role]}
+
+
 def strike(fault, roles, lab):
     """Begin it; returns the function that ends it, and the nodes that lose
     their power or stop."""
@@ -56,14 +63,9 @@ def strike(fault, roles, lab):
         lab("cut", node, "--keep", fault.seed)
         return lambda: lab("on", node)
     if fault.kind == "cut-both":
-        pair = [roles["primary"], roles["secondary"]]
-        for i, one in enumerate(pair):
-            lab("cut", one, "--keep", fault.seed + i)
-
-        def both_on():
-            for one in pair:
-                lab("on", one)
-        return both_on
+        pair = sorted(targets(fault, roles))
+        lab("cut", *pair, "--keep", fault.seed)     # at one instant
+        return lambda: lab("on", *pair)
     if fault.kind in ("pause", "freeze"):
         lab("pause", node, "--clock", "runs" if fault.kind == "pause" else "stops")
         return lambda: lab("resume", node)
