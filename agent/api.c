@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "api_internal.h"
+#include "hex.h"
 #include "log_raft.h"
 #include "loop.h"
 #include "relay.h"
@@ -67,7 +68,6 @@ bool api_request_read(json_t *json, struct api_request *request, json_t **answer
 	const char *path = json_string_value(json_object_get(json, "path"));
 	const char *id = json_string_value(json_object_get(json, "id"));
 	char *at, *part;
-	uint8_t bytes[8];
 
 	memset(request, 0, sizeof(*request));
 	request->method = json_string_value(json_object_get(json, "method"));
@@ -87,12 +87,8 @@ bool api_request_read(json_t *json, struct api_request *request, json_t **answer
 	request->query = json_object_get(json, "query");
 	request->body = json_object_get(json, "body");
 	request->origin = (uint32_t)json_integer_value(json_object_get(json, "origin"));
-	if (id && hex_decode(id, bytes, 8)) {
-		unsigned int i;
-
-		for (i = 0; i < 8; i++)
-			request->id = request->id << 8 | bytes[i];
-	}
+	if (id)
+		hex_decode_u64(id, &request->id);
 	request->deadline_ms = loop_now_ms() +
 		(uint64_t)json_integer_value(json_object_get(json, "deadline_ms"));
 	return true;
@@ -153,7 +149,7 @@ static void forward(struct agent *agent, json_t *json, const struct api_request 
 	uint64_t ms = time_for(agent, request);
 	char id[17];
 
-	snprintf(id, sizeof(id), "%016llx", (unsigned long long)loop_random_u64());
+	hex_encode_u64(loop_random_u64(), id);
 	json_object_set_new(json, "id", json_string(id));
 	json_object_set_new(json, "origin", json_integer(agent->self.id));
 	json_object_set_new(json, "deadline_ms", json_integer((json_int_t)ms));

@@ -13,9 +13,11 @@
 
 #include "event_text.h"
 #include "heartbeat.h"
+#include "hex.h"
 #include "log_raft.h"
 #include "loop.h"
 #include "module.h"
+#include "nl_event.h"
 #include "rebuilds.h"
 #include "size_text.h"
 
@@ -147,17 +149,8 @@ static json_t *slots_json(struct agent *agent, const struct fsm_volume *vol,
 
 static void add_disk(json_t *json, const struct kernel_disk *disk)
 {
-	static const char *const names[] = {
-		[HOLDFAST_DISK_NONE]		= "none",
-		[HOLDFAST_DISK_PREPARED]	= "prepared",
-		[HOLDFAST_DISK_NAMED]		= "named",
-		[HOLDFAST_DISK_ACTIVE]		= "active",
-		[HOLDFAST_DISK_RELEASED]	= "released",
-		[HOLDFAST_DISK_DEAD]		= "dead",
-	};
-
 	json_object_set_new(json, "disk", json_pack("{s:s, s:i, s:i, s:i, s:i}",
-		"state", disk->state < sizeof(names) / sizeof(names[0]) ? names[disk->state] : "?",
+		"state", hf_nl_disk_name(disk->state),
 		"openers", (int)disk->openers, "in_flight", (int)disk->in_flight,
 		"held", (int)disk->held, "holding_ms", (int)disk->holding_ms));
 }

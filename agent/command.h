@@ -217,6 +217,10 @@ json_t *command_to_json(const struct command *cmd);
  */
 int command_from_json(const json_t *json, struct command *cmd, char *why, size_t why_size);
 
+/* The node of CMD_INIT and CMD_JOIN, as a join call and node.json have it, too. */
+json_t *cmd_node_to_json(const struct cmd_node *node);
+bool cmd_node_from_json(const json_t *json, struct cmd_node *node, char *why, size_t why_size);
+
 /* Text of a command for the log; *@text is malloced. 0, -ENOMEM. */
 int command_encode(const struct command *cmd, char **text, size_t *size);
 int command_decode(const char *text, size_t size, struct command *cmd, char *why,

@@ -58,7 +58,7 @@ const char *conf_step_name(enum conf_step step)
 	return step > STEP_NONE && step < STEP_KINDS ? step_names[step] : "none";
 }
 
-static json_t *node_to_json(const struct cmd_node *node)
+json_t *cmd_node_to_json(const struct cmd_node *node)
 {
 	json_t *json = json_object();
 	json_t *pairs = json_array();
@@ -81,16 +81,14 @@ static json_t *node_to_json(const struct cmd_node *node)
 	return json;
 }
 
-static void node_from_json(struct json_reader *r, struct cmd_node *node)
+bool cmd_node_from_json(const json_t *json, struct cmd_node *node, char *why, size_t why_size)
 {
-	const json_t *object = json_take_object(r, "node");
 	struct json_reader n, p;
 	const json_t *pairs;
 	size_t i;
 
-	if (!object)
-		return;
-	json_reader_begin(&n, object, "node", r->why, r->why_size);
+	memset(node, 0, sizeof(*node));
+	json_reader_begin(&n, json, "node", why, why_size);
 	node->id = (u32)json_take_uint(&n, "id", 1, UINT32_MAX);
 	json_take_text(&n, "name", node->name, sizeof(node->name));
 	json_take_text(&n, "address", node->address, sizeof(node->address));
@@ -99,16 +97,23 @@ static void node_from_json(struct json_reader *r, struct cmd_node *node)
 	for (i = 0; pairs && i < json_array_size(pairs); i++) {
 		struct cmd_backing *pair = &node->backing[i];
 
-		json_reader_begin(&p, json_array_get(pairs, i), "backing", r->why, r->why_size);
+		json_reader_begin(&p, json_array_get(pairs, i), "backing", why, why_size);
 		json_take_text(&p, "data", pair->data_path, sizeof(pair->data_path));
 		json_take_text(&p, "meta", pair->meta_path, sizeof(pair->meta_path));
 		pair->size_bytes = json_take_uint(&p, "size", 1, INT64_MAX);
 		pair->rotational = json_take_bool(&p, "rotational");
 		if (json_reader_end(&p))
-			n.failed = true;
+			return false;
 		node->nr_backing++;
 	}
-	if (json_reader_end(&n))
+	return !json_reader_end(&n);
+}
+
+static void take_node(struct json_reader *r, struct cmd_node *node)
+{
+	const json_t *object = json_take_object(r, "node");
+
+	if (object && !cmd_node_from_json(object, node, r->why, r->why_size))
 		r->failed = true;
 }
 
@@ -221,7 +226,7 @@ static void body_to_json(json_t **json, const struct command *cmd)
 	switch (cmd->kind) {
 	case CMD_INIT:
 		json_put_bytes(json, "cluster", cmd->init.cluster, sizeof(cmd->init.cluster));
-		json_put(json, "node", node_to_json(&cmd->init.node));
+		json_put(json, "node", cmd_node_to_json(&cmd->init.node));
 		break;
 	case CMD_TOKEN_ADD:
 		json_put_bytes(json, "hash", cmd->token_add.hash, sizeof(cmd->token_add.hash));
@@ -229,7 +234,7 @@ static void body_to_json(json_t **json, const struct command *cmd)
 		break;
 	case CMD_JOIN:
 		json_put_bytes(json, "hash", cmd->join.hash, sizeof(cmd->join.hash));
-		json_put(json, "node", node_to_json(&cmd->join.node));
+		json_put(json, "node", cmd_node_to_json(&cmd->join.node));
 		break;
 	case CMD_VOLUME_CREATE:
 		create_to_json(json, &cmd->volume_create);
@@ -278,7 +283,7 @@ static void body_from_json(struct json_reader *r, struct command *cmd)
 	switch (cmd->kind) {
 	case CMD_INIT:
 		json_take_bytes(r, "cluster", cmd->init.cluster, sizeof(cmd->init.cluster));
-		node_from_json(r, &cmd->init.node);
+		take_node(r, &cmd->init.node);
 		break;
 	case CMD_TOKEN_ADD:
 		json_take_bytes(r, "hash", cmd->token_add.hash, sizeof(cmd->token_add.hash));
@@ -286,7 +291,7 @@ static void body_from_json(struct json_reader *r, struct command *cmd)
 		break;
 	case CMD_JOIN:
 		json_take_bytes(r, "hash", cmd->join.hash, sizeof(cmd->join.hash));
-		node_from_json(r, &cmd->join.node);
+		take_node(r, &cmd->join.node);
 		break;
 	case CMD_VOLUME_CREATE:
 		create_from_json(r, &cmd->volume_create);

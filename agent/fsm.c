@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "fsm_internal.h"
+#include "hex.h"
 
 void *fsm_grow(void *array, size_t count, size_t size)
 {
@@ -246,7 +247,7 @@ const struct fsm_volume *fsm_volume_by_name(const struct fsm *fsm, const char *n
 const struct fsm_volume *fsm_volume_find(const struct fsm *fsm, const char *text)
 {
 	const struct fsm_volume *vol = fsm_volume_by_name(fsm, text);
-	unsigned int i, j;
+	unsigned int i;
 
 	for (i = 0; !vol && i < fsm->nr_volumes; i++) {
 		const struct fsm_volume *v = &fsm->volumes[i];
@@ -255,8 +256,7 @@ const struct fsm_volume *fsm_volume_find(const struct fsm *fsm, const char *text
 
 		if (v->state == FSM_VOLUME_DELETING)
 			continue;
-		for (j = 0; j < FSM_UUID_BYTES; j++)
-			snprintf(hex + 2 * j, 3, "%02x", v->uuid[j]);
+		hex_encode(v->uuid, FSM_UUID_BYTES, hex);
 		snprintf(vdisk, sizeof(vdisk), "vd%u", v->conf.vdisk);
 		if (!strcmp(vdisk, text) || !strcmp(hex, text) ||
 		    (strlen(text) == 8 && !strncmp(hex, text, 8)))

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hex.h"
 #include "json_util.h"
 #include "loop.h"
 
@@ -27,57 +28,6 @@ static const char *const phase_names[] = {
 	[NODE_MEMBER]	= "member",
 };
 
-json_t *identity_node_to_json(const struct cmd_node *node)
-{
-	json_t *json = json_object(), *pairs = json_array();
-	unsigned int i;
-
-	json_put_uint(&json, "id", node->id);
-	json_put_text(&json, "name", node->name);
-	json_put_text(&json, "address", node->address);
-	json_put_uint(&json, "port", node->port);
-	for (i = 0; i < node->nr_backing; i++) {
-		json_t *pair = json_object();
-
-		json_put_text(&pair, "data", node->backing[i].data_path);
-		json_put_text(&pair, "meta", node->backing[i].meta_path);
-		json_put_uint(&pair, "size_bytes", node->backing[i].size_bytes);
-		json_put_bool(&pair, "rotational", node->backing[i].rotational);
-		json_append(&pairs, pair);
-	}
-	json_put(&json, "backing", pairs);
-	return json;
-}
-
-bool identity_node_from_json(const json_t *json, struct cmd_node *node, char *why, size_t why_len)
-{
-	struct json_reader r, pr;
-	const json_t *pairs;
-	size_t i;
-
-	memset(node, 0, sizeof(*node));
-	json_reader_begin(&r, json, "node", why, why_len);
-	node->id = (u32)json_take_uint(&r, "id", 1, UINT32_MAX);
-	json_take_text(&r, "name", node->name, sizeof(node->name));
-	json_take_text(&r, "address", node->address, sizeof(node->address));
-	node->port = (u16)json_take_uint(&r, "port", 1, UINT16_MAX);
-	pairs = json_take_array(&r, "backing", FSM_MAX_BACKING);
-	if (json_reader_end(&r))
-		return false;
-	for (i = 0; i < json_array_size(pairs); i++) {
-		struct cmd_backing *b = &node->backing[node->nr_backing++];
-
-		json_reader_begin(&pr, json_array_get(pairs, i), "backing", why, why_len);
-		json_take_text(&pr, "data", b->data_path, sizeof(b->data_path));
-		json_take_text(&pr, "meta", b->meta_path, sizeof(b->meta_path));
-		b->size_bytes = json_take_uint(&pr, "size_bytes", 0, INT64_MAX);
-		b->rotational = json_take_bool(&pr, "rotational");
-		if (json_reader_end(&pr))
-			return false;
-	}
-	return true;
-}
-
 static json_t *identity_to_json(const struct identity *identity)
 {
 	json_t *json = json_object();
@@ -85,7 +35,7 @@ static json_t *identity_to_json(const struct identity *identity)
 	json_put_uint(&json, "version", 1);
 	json_put_text(&json, "phase", phase_names[identity->phase]);
 	json_put_bytes(&json, "cluster", identity->cluster, sizeof(identity->cluster));
-	json_put(&json, "node", identity_node_to_json(&identity->node));
+	json_put(&json, "node", cmd_node_to_json(&identity->node));
 	if (identity->phase == NODE_JOINING) {
 		json_put_text(&json, "token", identity->token);
 		json_put_id(&json, "join_id", identity->join_id);
@@ -122,7 +72,7 @@ int identity_load(const char *state_dir, struct identity *identity, char *why, s
 		json_take_text(&r, "token", identity->token, sizeof(identity->token));
 		identity->join_id = json_take_id(&r, "join_id");
 	}
-	if (!json_reader_end(&r) && identity_node_from_json(node, &identity->node, why, why_len))
+	if (!json_reader_end(&r) && cmd_node_from_json(node, &identity->node, why, why_len))
 		rv = 0;
 	json_decref(json);
 	free(path);
@@ -187,20 +137,18 @@ uint64_t identity_boot_id(const char *run_dir)
 {
 	char *path = xasprintf("%s/boot_id", run_dir);
 	char text[17] = "";
-	uint8_t bytes[8];
 	uint64_t id = 0;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		if (read(fd, text, 16) == 16 && hex_decode(text, bytes, 8))
-			memcpy(&id, bytes, 8);
+		if (read(fd, text, 16) != 16 || !hex_decode_u64(text, &id))
+			id = 0;
 		close(fd);
 	}
 	if (!id) {
 		id = loop_random_u64();
-		memcpy(bytes, &id, 8);
-		hex_encode(bytes, 8, text);
+		hex_encode_u64(id, text);
 		if (write_durably(run_dir, path, text)) {
 			log_error("%s cannot be written", path);
 			id = 0;

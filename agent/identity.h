@@ -32,11 +32,6 @@ int identity_save(const char *state_dir, const struct identity *identity, char *
 		  size_t why_len);
 int identity_remove(const char *state_dir);
 
-/* The node as it travels in a join call and is kept in node.json. */
-json_t *identity_node_to_json(const struct cmd_node *node);
-bool identity_node_from_json(const json_t *json, struct cmd_node *node, char *why,
-			     size_t why_len);
-
 /* An id that is drawn once in a boot of the machine: RUN/boot_id. 0 on error, logged. */
 uint64_t identity_boot_id(const char *run_dir);
 

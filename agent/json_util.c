@@ -7,8 +7,11 @@
 #include "json_util.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "hex.h"
 
 void json_reader_begin(struct json_reader *r, const json_t *object, const char *what, char *why,
 		       size_t why_size)
@@ -53,22 +56,9 @@ static const json_t *take(struct json_reader *r, const char *name)
 	return value;
 }
 
-u64 json_take_uint(struct json_reader *r, const char *name, u64 min, u64 max)
-{
-	const json_t *value = take(r, name);
-	json_int_t number;
-
-	if (!value)
-		return 0;
-	number = json_integer_value(value);
-	if (!json_is_integer(value) || number < 0 || (u64)number < min || (u64)number > max) {
-		json_reader_fail(r, name, "is not a number in its range");
-		return 0;
-	}
-	return (u64)number;
-}
-
-s32 json_take_int(struct json_reader *r, const char *name, s32 min, s32 max)
+/* 0 after a fault. */
+static json_int_t take_number(struct json_reader *r, const char *name, json_int_t min,
+			      json_int_t max)
 {
 	const json_t *value = take(r, name);
 	json_int_t number;
@@ -80,7 +70,18 @@ s32 json_take_int(struct json_reader *r, const char *name, s32 min, s32 max)
 		json_reader_fail(r, name, "is not a number in its range");
 		return 0;
 	}
-	return (s32)number;
+	return number;
+}
+
+u64 json_take_uint(struct json_reader *r, const char *name, u64 min, u64 max)
+{
+	return (u64)take_number(r, name, (json_int_t)min,
+				max > INT64_MAX ? INT64_MAX : (json_int_t)max);
+}
+
+s32 json_take_int(struct json_reader *r, const char *name, s32 min, s32 max)
+{
+	return (s32)take_number(r, name, min, max);
 }
 
 bool json_take_bool(struct json_reader *r, const char *name)
@@ -94,51 +95,35 @@ bool json_take_bool(struct json_reader *r, const char *name)
 	return json_is_true(value);
 }
 
-static int hex_digit(char c)
+static const char *take_hex(struct json_reader *r, const char *name, size_t size)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	const json_t *value = take(r, name);
+
+	if (!value)
+		return NULL;
+	if (!json_is_string(value) || json_string_length(value) != 2 * size) {
+		json_reader_fail(r, name, "has not its number of hex digits");
+		return NULL;
+	}
+	return json_string_value(value);
 }
 
 void json_take_bytes(struct json_reader *r, const char *name, u8 *bytes, size_t size)
 {
-	const json_t *value = take(r, name);
-	const char *text;
-	size_t i;
+	const char *text = take_hex(r, name, size);
 
 	memset(bytes, 0, size);
-	if (!value)
-		return;
-	text = json_string_value(value);
-	if (!text || json_string_length(value) != 2 * size) {
-		json_reader_fail(r, name, "has not its number of hex digits");
-		return;
-	}
-	for (i = 0; i < size; i++) {
-		int high = hex_digit(text[2 * i]);
-		int low = hex_digit(text[2 * i + 1]);
-
-		if (high < 0 || low < 0) {
-			json_reader_fail(r, name, "is not in lower-case hex digits");
-			memset(bytes, 0, size);
-			return;
-		}
-		bytes[i] = (u8)(high << 4 | low);
-	}
+	if (text && !hex_decode(text, bytes, size))
+		json_reader_fail(r, name, "is not in lower-case hex digits");
 }
 
 u64 json_take_id(struct json_reader *r, const char *name)
 {
-	u8 bytes[8];
-	u64 value = 0;
-	unsigned int i;
+	const char *text = take_hex(r, name, sizeof(u64));
+	uint64_t value = 0;
 
-	json_take_bytes(r, name, bytes, sizeof(bytes));
-	for (i = 0; i < sizeof(bytes); i++)
-		value = value << 8 | bytes[i];
+	if (text && !hex_decode_u64(text, &value))
+		json_reader_fail(r, name, "is not in lower-case hex digits");
 	return value;
 }
 
@@ -244,30 +229,22 @@ void json_put_uint(json_t **object, const char *name, u64 value)
 
 void json_put_bytes(json_t **object, const char *name, const u8 *bytes, size_t size)
 {
-	static const char digits[] = "0123456789abcdef";
 	char text[129];
-	size_t i;
 
 	if (size > (sizeof(text) - 1) / 2) {
 		json_put(object, name, NULL);
 		return;
 	}
-	for (i = 0; i < size; i++) {
-		text[2 * i] = digits[bytes[i] >> 4];
-		text[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	text[2 * size] = '\0';
+	hex_encode(bytes, size, text);
 	json_put(object, name, json_string(text));
 }
 
 void json_put_id(json_t **object, const char *name, u64 value)
 {
-	u8 bytes[8];
-	unsigned int i;
+	char text[17];
 
-	for (i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (u8)(value >> (56 - 8 * i));
-	json_put_bytes(object, name, bytes, sizeof(bytes));
+	hex_encode_u64(value, text);
+	json_put(object, name, json_string(text));
 }
 
 void json_put_text(json_t **object, const char *name, const char *text)

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hex.h"
 #include "loop.h"
 
 enum { CONTROL, DATA, ENDS };
@@ -200,8 +201,8 @@ static json_t *key_to_json(const struct link_key *key)
 	char volume[2 * FSM_UUID_BYTES + 1], term[17], link[17];
 
 	hex_encode(key->volume, sizeof(key->volume), volume);
-	snprintf(term, sizeof(term), "%016" PRIx64, key->term);
-	snprintf(link, sizeof(link), "%016" PRIx64, key->link_id);
+	hex_encode_u64(key->term, term);
+	hex_encode_u64(key->link_id, link);
 	return json_pack("{s:s, s:i, s:s, s:s}", "volume", volume, "slot", key->slot_nr,
 			 "term", term, "link", link);
 }
@@ -238,15 +239,8 @@ const char *links_connect(struct links *links, const uint8_t *volume, uint8_t sl
 static bool get_hex64(const json_t *body, const char *name, uint64_t *value)
 {
 	const char *text = json_string_value(json_object_get(body, name));
-	uint8_t bytes[8];
-	size_t i;
 
-	if (!text || !hex_decode(text, bytes, sizeof(bytes)))
-		return false;
-	*value = 0;
-	for (i = 0; i < sizeof(bytes); i++)
-		*value = *value << 8 | bytes[i];
-	return true;
+	return text && hex_decode_u64(text, value);
 }
 
 static bool key_from_json(const json_t *body, struct link_key *key)

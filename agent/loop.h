@@ -42,10 +42,4 @@ void *xcalloc(size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* "0011aabb…" of @len bytes into @out (2 * len + 1 bytes). */
-void hex_encode(const uint8_t *bytes, size_t len, char *out);
-
-/* Exactly @len bytes of lower or upper case hex; false if @text is anything else. */
-bool hex_decode(const char *text, uint8_t *bytes, size_t len);
-
 #endif /* AGENT_LOOP_H */

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hex.h"
 #include "json_util.h"
 #include "log_raft.h"
 #include "loop.h"
@@ -254,7 +255,7 @@ static void join_connected(void *data, int fd, const char *why)
 	}
 	hex_encode(m->token.secret, TOKEN_SECRET_BYTES, secret);
 	call = json_pack("{s:s, s:o}", "secret", secret, "node",
-			 identity_node_to_json(&m->identity.node));
+			 cmd_node_to_json(&m->identity.node));
 	json_put_id(&call, "id", m->identity.join_id);
 	m->frames = frames_open(m->agent->loop, fd, join_frame, join_lost, m);
 	m->asked = true;
@@ -398,7 +399,7 @@ static void call_frame(void *data, struct frames *frames, json_t *frame)
 	id = json_take_id(&r, "id");
 	json_take_text(&r, "secret", secret_text, sizeof(secret_text));
 	json = json_take_object(&r, "node");
-	if (json_reader_end(&r) || !identity_node_from_json(json, &node, why, sizeof(why)) ||
+	if (json_reader_end(&r) || !cmd_node_from_json(json, &node, why, sizeof(why)) ||
 	    !hex_decode(secret_text, secret, sizeof(secret))) {
 		frames_send(frames, json_pack("{s:i, s:s}", "code", FSM_INVALID, "sentence",
 					      why[0] ? why : "the join call is not valid"));

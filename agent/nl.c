@@ -307,19 +307,30 @@ static int on_answer(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* A message to the module's family, to be filled and freed by the caller. */
+static int begin(struct hf_nl *nl, u8 cmd, int flags, struct nl_msg **msg)
+{
+	int err = find_family(nl);
+
+	if (err)
+		return err;
+	*msg = nlmsg_alloc();
+	if (*msg && genlmsg_put(*msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0,
+				NLM_F_REQUEST | flags, cmd, HOLDFAST_GENL_VERSION))
+		return 0;
+	nlmsg_free(*msg);
+	return say(nl, -ENOMEM, "no memory");
+}
+
 static int call_once(struct hf_nl *nl, struct hf_nl_call *call)
 {
 	const u8 *attr = request[call->cmd];
 	struct nl_msg *msg;
 	int err;
 
-	err = find_family(nl);
+	err = begin(nl, call->cmd, NLM_F_ACK, &msg);
 	if (err)
 		return err;
-	msg = nlmsg_alloc();
-	if (!msg || !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0,
-				 NLM_F_REQUEST | NLM_F_ACK, call->cmd, HOLDFAST_GENL_VERSION))
-		err = -ENOMEM;
 	for (; !err && *attr; attr++)
 		if (put_attr(msg, *attr, call))
 			err = -EMSGSIZE;
@@ -398,16 +409,10 @@ static int dump_once(struct hf_nl *nl, struct hf_nl_volumes *volumes)
 	struct nl_msg *msg;
 	int err;
 
-	err = find_family(nl);
+	err = begin(nl, HOLDFAST_CMD_VOLUME_GET, NLM_F_DUMP, &msg);
 	if (err)
 		return err;
-	msg = nlmsg_alloc();
-	if (!msg || !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0,
-				 NLM_F_REQUEST | NLM_F_DUMP, HOLDFAST_CMD_VOLUME_GET,
-				 HOLDFAST_GENL_VERSION))
-		err = say(nl, -ENOMEM, "no memory");
-	else
-		err = exchange(nl, msg, on_volume, &dump);
+	err = exchange(nl, msg, on_volume, &dump);
 	nlmsg_free(msg);
 
 	if (!err && dump.error)

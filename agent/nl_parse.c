@@ -137,16 +137,22 @@ static int parse_disk(struct nlattr *nest, struct hf_nl_disk *disk)
 	return 0;
 }
 
+/* A nest that is about one slot. */
+static int parse_slot_nest(struct nlattr *nest, struct nlattr **attrs, u8 *nr)
+{
+	if (parse_nest(nest, attrs))
+		return -EBADMSG;
+	*nr = hf_nl_u8(attrs, HOLDFAST_A_SLOT_NR);
+	return *nr < HF_MAX_SLOTS ? 0 : -EBADMSG;
+}
+
 static int parse_remote(struct nlattr *nest, struct hf_nl_volume *volume)
 {
 	struct nlattr *attrs[HOLDFAST_A_MAX + 1];
 	struct hf_nl_remote *remote;
 	u8 nr;
 
-	if (parse_nest(nest, attrs))
-		return -EBADMSG;
-	nr = hf_nl_u8(attrs, HOLDFAST_A_SLOT_NR);
-	if (nr >= HF_MAX_SLOTS)
+	if (parse_slot_nest(nest, attrs, &nr))
 		return -EBADMSG;
 
 	remote = &volume->remotes[nr];
@@ -172,10 +178,7 @@ static int parse_out_of_sync(struct nlattr *nest, struct hf_nl_volume *volume)
 	struct nlattr *attrs[HOLDFAST_A_MAX + 1];
 	u8 nr;
 
-	if (parse_nest(nest, attrs))
-		return -EBADMSG;
-	nr = hf_nl_u8(attrs, HOLDFAST_A_SLOT_NR);
-	if (nr >= HF_MAX_SLOTS)
+	if (parse_slot_nest(nest, attrs, &nr))
 		return -EBADMSG;
 
 	volume->out_of_sync[nr] = hf_nl_u64(attrs, HOLDFAST_A_OUT_OF_SYNC_BYTES);

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hex.h"
+
 /* "A:B" of two numbers; a third only with @third. */
 static bool parse_pair(const char *text, u64 *first, u64 *second, u64 *third)
 {
@@ -116,25 +118,18 @@ static int take_fields(const struct setup *setup, struct hf_conf_data *conf)
 void setup_conf_hex(const struct hf_conf_data *conf, char *hex)
 {
 	struct hf_wire_conf wire;
-	const u8 *bytes = (const u8 *)&wire;
-	size_t i;
 
 	hf_conf_encode(conf, &wire);
-	for (i = 0; i < sizeof(wire); i++)
-		sprintf(hex + 2 * i, "%02x", bytes[i]);
+	hex_encode((const u8 *)&wire, sizeof(wire), hex);
 }
 
 static int take_bytes(const char *hex, struct hf_conf_data *conf)
 {
 	struct hf_wire_conf wire;
 	const char *why;
-	size_t i;
 
-	if (strlen(hex) != 2 * sizeof(wire))
-		return setup_usage("--bytes takes %zu hexadecimal digits", 2 * sizeof(wire));
-	for (i = 0; i < sizeof(wire); i++)
-		if (sscanf(hex + 2 * i, "%2hhx", (u8 *)&wire + i) != 1)
-			return setup_usage("--bytes takes hexadecimal digits");
+	if (!hex_decode(hex, (u8 *)&wire, sizeof(wire)))
+		return setup_usage("--bytes takes %zu lower-case hex digits", 2 * sizeof(wire));
 	if (hf_conf_decode(&wire, conf, &why))
 		return setup_fail("%s", why);
 	return SETUP_OK;

@@ -10,7 +10,6 @@
  */
 #include "transport.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -72,20 +71,6 @@ struct transport {
 	struct conn *conns;
 	unsigned int pending;		/* accepted ones among conns */
 };
-
-static void put_le32(uint8_t *at, uint32_t v)
-{
-	v = htole32(v);
-	memcpy(at, &v, sizeof(v));
-}
-
-static uint32_t get_le32(const uint8_t *at)
-{
-	uint32_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return le32toh(v);
-}
 
 /* ------------------------------------------------------ one connection */
 
@@ -248,7 +233,7 @@ static void conn_poll_cb(uv_poll_t *poll, int status, int events);
 
 static void conn_advance_connected(struct conn *c)
 {
-	uint16_t why_bytes;
+	size_t why_bytes;
 
 	switch (c->state) {
 	case CONN_SENDING:
@@ -256,14 +241,10 @@ static void conn_advance_connected(struct conn *c)
 		uv_poll_start(&c->poll, UV_READABLE, conn_poll_cb);
 		break;
 	case CONN_READING_ANSWER:
-		memcpy(&why_bytes, c->buf + 6, sizeof(why_bytes));
-		why_bytes = le16toh(why_bytes);
-		if (get_le32(c->buf) != TRANSPORT_ANSWER_MAGIC || c->buf[5] > 1 ||
-		    why_bytes > TRANSPORT_WHY_MAX) {
+		if (!transport_decode_answer(c->buf, &c->answer_ok, &why_bytes)) {
 			conn_fail(c, -EPROTO, "what answered there is not a Holdfast agent");
 			break;
 		}
-		c->answer_ok = c->buf[5];
 		if (why_bytes)
 			conn_expect(c, CONN_READING_WHY, why_bytes);
 		else if (c->answer_ok)
@@ -403,18 +384,11 @@ int transport_listen(struct transport *t, uint16_t port)
 
 void transport_answer(int fd, bool ok, const char *why)
 {
-	uint8_t bytes[TRANSPORT_ANSWER_BYTES + TRANSPORT_WHY_MAX] = { 0 };
-	size_t len = why ? strnlen(why, TRANSPORT_WHY_MAX) : 0;
-	uint16_t le_len = htole16((uint16_t)len);
+	uint8_t bytes[TRANSPORT_ANSWER_MAX];
+	size_t len = transport_encode_answer(ok, why, bytes);
 
-	put_le32(bytes, TRANSPORT_ANSWER_MAGIC);
-	bytes[4] = TRANSPORT_VERSION;
-	bytes[5] = ok;
-	memcpy(bytes + 6, &le_len, sizeof(le_len));
-	if (len)
-		memcpy(bytes + TRANSPORT_ANSWER_BYTES, why, len);
 	/* A peer that takes no 520 bytes on an empty connection loses it. */
-	if (send(fd, bytes, TRANSPORT_ANSWER_BYTES + len, MSG_NOSIGNAL) < 0)
+	if (send(fd, bytes, len, MSG_NOSIGNAL) < 0)
 		log_debug("an answer was not sent: %s", strerror(errno));
 }
 

@@ -25,6 +25,7 @@ enum {
 	TRANSPORT_ANSWER_BYTES	= 8,
 	TRANSPORT_BODY_MAX	= 64 << 10,
 	TRANSPORT_WHY_MAX	= 512,
+	TRANSPORT_ANSWER_MAX	= TRANSPORT_ANSWER_BYTES + TRANSPORT_WHY_MAX,
 	TRANSPORT_PENDING_MAX	= 256,	/* accepted, preamble not yet complete */
 	TRANSPORT_HELLO_MS	= 3000,	/* for a whole preamble, scaled */
 	TRANSPORT_SILENT_MS	= 4000,	/* unacknowledged data: the connection is dead, scaled */
@@ -67,6 +68,12 @@ bool transport_decode(const uint8_t bytes[TRANSPORT_PREAMBLE_BYTES], struct tran
 		      uint32_t *body_bytes, const char **why);
 void transport_encode(const struct transport_hello *hello, uint32_t body_bytes,
 		      uint8_t bytes[TRANSPORT_PREAMBLE_BYTES]);
+
+/* Pure: the acceptor's answer, as many bytes as are returned. */
+size_t transport_encode_answer(bool ok, const char *why, uint8_t bytes[TRANSPORT_ANSWER_MAX]);
+/* Pure: its fixed part; false: not an answer. */
+bool transport_decode_answer(const uint8_t bytes[TRANSPORT_ANSWER_BYTES], bool *ok,
+			     size_t *why_bytes);
 
 /* Pure: an object of at most TRANSPORT_BODY_MAX bytes without duplicate keys, or NULL. */
 json_t *transport_decode_body(const char *bytes, size_t len);

@@ -75,6 +75,32 @@ bool transport_decode(const uint8_t bytes[TRANSPORT_PREAMBLE_BYTES], struct tran
 	return true;
 }
 
+size_t transport_encode_answer(bool ok, const char *why, uint8_t bytes[TRANSPORT_ANSWER_MAX])
+{
+	size_t len = why ? strnlen(why, TRANSPORT_WHY_MAX) : 0;
+	uint16_t le_len = htole16((uint16_t)len);
+
+	put_le32(bytes, TRANSPORT_ANSWER_MAGIC);
+	bytes[4] = TRANSPORT_VERSION;
+	bytes[5] = ok;
+	memcpy(bytes + 6, &le_len, sizeof(le_len));
+	if (len)
+		memcpy(bytes + TRANSPORT_ANSWER_BYTES, why, len);
+	return TRANSPORT_ANSWER_BYTES + len;
+}
+
+bool transport_decode_answer(const uint8_t bytes[TRANSPORT_ANSWER_BYTES], bool *ok,
+			     size_t *why_bytes)
+{
+	uint16_t le_len;
+
+	memcpy(&le_len, bytes + 6, sizeof(le_len));
+	*why_bytes = le16toh(le_len);
+	*ok = bytes[5];
+	return get_le32(bytes) == TRANSPORT_ANSWER_MAGIC && bytes[5] <= 1 &&
+	       *why_bytes <= TRANSPORT_WHY_MAX;
+}
+
 json_t *transport_decode_body(const char *bytes, size_t len)
 {
 	json_error_t error;

@@ -137,10 +137,10 @@ static void read_node(const char *text, size_t size)
 	struct cmd_node node, again;
 
 	why_text[0] = '\0';
-	if (json && identity_node_from_json(json, &node, why_text, sizeof(why_text))) {
+	if (json && cmd_node_from_json(json, &node, why_text, sizeof(why_text))) {
 		accepted = true;
-		one = identity_node_to_json(&node);
-		FUZZ_CLAIM(identity_node_from_json(one, &again, why_text, sizeof(why_text)));
+		one = cmd_node_to_json(&node);
+		FUZZ_CLAIM(cmd_node_from_json(one, &again, why_text, sizeof(why_text)));
 		FUZZ_CLAIM(!memcmp(&node, &again, sizeof(node)));
 		json_decref(one);
 	} else if (json) {
@@ -413,7 +413,7 @@ static size_t right_input(unsigned int nr, uint8_t *data, size_t max)
 	case 16:
 		return put(data, max, READ_REPORT, sample_report());
 	case 17:
-		return put(data, max, READ_NODE, dump(identity_node_to_json(&node)));
+		return put(data, max, READ_NODE, dump(cmd_node_to_json(&node)));
 	case 18:
 		token_encode(&token, text);
 		return put(data, max, READ_TOKEN, strdup(text));

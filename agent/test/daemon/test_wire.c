@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../frames.h"
+#include "../../hex.h"
 #include "../../identity.h"
 #include "../../loop.h"
 #include "../../transport.h"
@@ -220,12 +221,12 @@ static void identity_comes_back(void **state)
 static void identity_refuses(const char *name, json_t *value)
 {
 	struct identity identity = make_identity();
-	json_t *json = identity_node_to_json(&identity.node);
+	json_t *json = cmd_node_to_json(&identity.node);
 	struct cmd_node node;
 	char why[256] = "";
 
 	json_object_set_new(json, name, value);
-	assert_false(identity_node_from_json(json, &node, why, sizeof(why)));
+	assert_false(cmd_node_from_json(json, &node, why, sizeof(why)));
 	assert_int_not_equal(strlen(why), 0);
 	json_decref(json);
 }
@@ -248,21 +249,28 @@ static void nodes_that_are_refused(void **state)
 	identity_refuses("backing", many);
 	identity_refuses("backing", json_pack("[{}]"));
 	identity_refuses("backing", json_pack("[{s:s, s:s, s:i, s:b, s:i}]", "data", "a", "meta", "b",
-					      "size_bytes", 1, "rotational", 1, "x", 1));
+					      "size", 1, "rotational", 1, "x", 1));
 }
 
 static void hex(void **state)
 {
 	uint8_t bytes[4];
-	char text[9];
+	uint64_t id;
+	char text[17];
 
 	(void)state;
-	assert_true(hex_decode("00fFA1b2", bytes, 4));
+	assert_true(hex_decode("00ffa1b2", bytes, 4));
 	hex_encode(bytes, 4, text);
 	assert_string_equal(text, "00ffa1b2");
 	assert_false(hex_decode("00ffa1b", bytes, 4));
 	assert_false(hex_decode("00ffa1b2c", bytes, 4));
 	assert_false(hex_decode("00ffa1bg", bytes, 4));
+	assert_false(hex_decode("00ffA1b2", bytes, 4));	/* a value has one text */
+	hex_encode_u64(0x0123456789abcdefull, text);
+	assert_string_equal(text, "0123456789abcdef");
+	assert_true(hex_decode_u64(text, &id));
+	assert_true(id == 0x0123456789abcdefull);
+	assert_false(hex_decode_u64("0123456789abcde", &id));
 }
 
 int main(void)
