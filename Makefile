@@ -6,7 +6,7 @@
 SHELL		:= /bin/bash
 SETUP		:= scripts/setup
 
-.PHONY: help setup module agent all check demo model kunit torture fuzz style clean
+.PHONY: help setup module agent all check demo demo-quick model kunit torture fuzz style clean
 
 help:
 	@echo 'make demo    a cluster of three machines in the lab loses a node under load'
@@ -33,8 +33,8 @@ all: setup module agent
 check: setup
 	@selftests/check $(SUITES)
 
-demo: setup
-	@scripts/demo $(if $(VICTIM),--victim $(VICTIM)) $(if $(FAULT),--fault $(FAULT)) \
+demo demo-quick: setup
+	@scripts/demo-quick $(if $(VICTIM),--victim $(VICTIM)) $(if $(FAULT),--fault $(FAULT)) \
 		$(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(SEED),--seed $(SEED))
 
 model: setup

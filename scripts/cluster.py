@@ -38,16 +38,34 @@ def on(node, command, timeout=120, check=True):
     return done.stdout
 
 
+def say(text):
+    print(f"\n--- {text}", flush=True)
+
+
+def show(node, command, timeout=120, check=True):
+    """Run a command on a node as a person would see it."""
+    print(f"root@{node}:~# {command}", flush=True)
+    done = lab("exec", node, "sh", "-c", command, timeout=timeout, check=False)
+    text = (done.stdout + done.stderr).rstrip()
+    if text:
+        print(text, flush=True)
+    if check and done.returncode:
+        raise Failure(f"'{command}' on {node} ended with status {done.returncode}")
+    return done.stdout
+
+
 class Writer:
     """A client on a node whose acknowledged record numbers are noted here, on
     the host, as they come: a guest that dies takes none of them along."""
 
     def __init__(self, node, command):
         self.acked = []             # (number, host's monotonic time)
+        self.said = []              # its other lines
+        self.command = command
         self.changed = threading.Condition()
         self.ended = False
         self.node = node
-        self.process = subprocess.Popen([LAB, "exec", "-t", "0", node, "sh", "-c", command],
+        self.process = subprocess.Popen([LAB, "exec", "-t", "0", node, "sh", "-c", "exec " + command],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, bufsize=1)
         self.thread = threading.Thread(target=self.follow, daemon=True)
@@ -59,6 +77,8 @@ class Writer:
                 with self.changed:
                     self.acked.append((int(line), time.monotonic()))
                     self.changed.notify_all()
+            else:
+                self.said.append(line.strip())
         self.process.wait()
         with self.changed:
             self.ended = True
@@ -83,11 +103,13 @@ class Writer:
     def error(self):
         return (self.process.stderr.read() or "no message").strip() if self.ended else ""
 
-    def stop(self):
+    def stop(self, signal=9):
         """End the client; what it had acknowledged stays."""
-        on(self.node, "killall -q -9 hfio", check=False, timeout=30)
+        # the first letter in brackets: the pattern must not find its own shell
+        pattern = f"^[{self.command[0]}]{self.command[1:]}"
+        on(self.node, f"pkill -{signal} -f '{pattern}'", check=False, timeout=30)
         try:
-            self.process.wait(10)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -127,26 +149,48 @@ def need_root():
         sys.exit("This needs root for machines' networks: run it as root or through sudo.")
 
 
+def build_packages():
+    """The packages of build/deb, and the clients of the story."""
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", REPO, "deb"], check=True,
+                   timeout=900)
+    subprocess.run(["make", "--no-print-directory", "-s", "-C",
+                    os.path.join(REPO, "selftests", "tools"), "all"], check=True, timeout=120)
+
+
+def keep_consoles(nodes):
+    """What the machines said last, for whoever looks for the fault."""
+    for node in nodes:
+        done = lab("console", node, check=False)
+        with open(os.path.join(REPO, "build", f"demo-{node}.log"), "w", encoding="utf-8") as log:
+            log.write(done.stdout)
+    print("the machines' consoles are in build/demo-*.log")
+
+
 def compare_copies(nodes, device, size):
-    """Both copies, chunk by chunk, as the nodes' disks give them: a list of
-    the offsets that differ."""
+    """Both copies, as the nodes' disks of one name give them."""
+    return compare_paths({node: device for node in nodes}, size)
+
+
+def compare_paths(paths, size):
+    """Copies, given as node: device, chunk by chunk: a list of the offsets
+    that differ."""
     sums = {}
     threads = []
 
     def read(node):
-        sums[node] = on(node, f"hfio sums --device {device} --bytes {size}",
+        sums[node] = on(node, f"hfio sums --device {paths[node]} --bytes {size}",
                         timeout=300).splitlines()
 
-    for node in nodes:
+    for node in paths:
         thread = threading.Thread(target=read, args=(node,))
         thread.start()
         threads.append(thread)
     for thread in threads:
         thread.join()
-    if len(sums) != len(nodes) or len({len(s) for s in sums.values()}) != 1:
+    if len(sums) != len(paths) or len({len(s) for s in sums.values()}) != 1:
         raise Failure("a copy could not be read to its end")
-    first = sums[nodes[0]]
+    first, *others = sums.values()
     if not first:
         raise Failure("nothing was compared")
     return [line.split()[0] for i, line in enumerate(first)
-            if any(sums[node][i] != line for node in nodes[1:])]
+            if any(other[i] != line for other in others)]
