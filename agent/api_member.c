@@ -158,7 +158,7 @@ static void pairs_checked(uv_work_t *work, int status)
 
 static void read_pairs(struct json_reader *r, struct cmd_node *node, char *why, size_t why_size)
 {
-	const json_t *pairs = json_take_array(r, "backing", FSM_MAX_BACKING);
+	const json_t *pairs = json_take_array(r, "backing", FSM_MAX_PAIRS);
 	size_t i;
 
 	for (i = 0; i < json_array_size(pairs) && !r->failed; i++) {

@@ -31,6 +31,12 @@
  * @CMD_NODE_UP: by the leader: taken back
  * @CMD_REBUILD_BEGUN: by the leader: for the event log
  * @CMD_CONF: a new configuration, compare-and-set on the epoch
+ * @CMD_DRIVE_ADD: a disk of a node shall hold copies
+ * @CMD_DRIVE_MADE: its node has made the volume group
+ * @CMD_DRIVE_FAILED: it could not, or must not; what was begun is taken away
+ * @CMD_DRIVE_REMOVE: the drive, on which no slot is, is given up
+ * @CMD_DRIVE_GONE: its node has wiped it
+ * @CMD_DRIVE_NOTE: what its node sees of it has changed
  */
 enum command_kind {
 	CMD_NONE,
@@ -51,6 +57,12 @@ enum command_kind {
 	CMD_NODE_UP,
 	CMD_REBUILD_BEGUN,
 	CMD_CONF,
+	CMD_DRIVE_ADD,
+	CMD_DRIVE_MADE,
+	CMD_DRIVE_FAILED,
+	CMD_DRIVE_REMOVE,
+	CMD_DRIVE_GONE,
+	CMD_DRIVE_NOTE,
 	CMD_KINDS,
 };
 
@@ -87,7 +99,7 @@ struct cmd_node {
 	char			address[FSM_ADDRESS_BYTES];
 	u16			port;
 	unsigned int		nr_backing;
-	struct cmd_backing	backing[FSM_MAX_BACKING];
+	struct cmd_backing	backing[FSM_MAX_PAIRS];
 };
 
 struct cmd_init {
@@ -169,6 +181,35 @@ struct cmd_conf {
 	u64			life;
 };
 
+struct cmd_drive_add {
+	u32	drive;		/* drawn, not 0 */
+	u32	node;
+	char	device[FSM_PATH_BYTES];
+	bool	thick;
+	u32	overcommit_pct;	/* 100 to 1000; thick: 100 */
+};
+
+struct cmd_drive_made {
+	u32	drive;
+	u64	data_bytes;
+	u64	meta_bytes;
+	bool	rotational;
+	char	disk[FSM_DISK_BYTES];
+};
+
+struct cmd_drive {		/* DRIVE_FAILED, DRIVE_REMOVE, DRIVE_GONE */
+	u32	drive;
+	char	reason[FSM_SENTENCE_BYTES];	/* DRIVE_FAILED: a sentence */
+};
+
+struct cmd_drive_note {
+	u32	drive;
+	bool	faulty;
+	u8	usage_level;		/* 0, 70, 80, 90, 100 */
+	u32	nr_orphans;
+	char	orphan[FSM_SENTENCE_BYTES];	/* name of the first, or empty */
+};
+
 /**
  * struct command - one command
  * @id: drawn at random, not 0; a retry has the same
@@ -192,6 +233,10 @@ struct command {
 		struct cmd_node_status		node_status;
 		struct cmd_rebuild_begun	rebuild_begun;
 		struct cmd_conf			conf;
+		struct cmd_drive_add		drive_add;
+		struct cmd_drive_made		drive_made;
+		struct cmd_drive		drive;
+		struct cmd_drive_note		drive_note;
 	};
 };
 

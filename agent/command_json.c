@@ -32,6 +32,12 @@ static const char *const kind_names[CMD_KINDS] = {
 	[CMD_NODE_UP]		= "node_up",
 	[CMD_REBUILD_BEGUN]	= "rebuild_begun",
 	[CMD_CONF]		= "conf",
+	[CMD_DRIVE_ADD]		= "drive_add",
+	[CMD_DRIVE_MADE]	= "drive_made",
+	[CMD_DRIVE_FAILED]	= "drive_failed",
+	[CMD_DRIVE_REMOVE]	= "drive_remove",
+	[CMD_DRIVE_GONE]	= "drive_gone",
+	[CMD_DRIVE_NOTE]	= "drive_note",
 };
 
 static const char *const step_names[STEP_KINDS] = {
@@ -93,7 +99,7 @@ bool cmd_node_from_json(const json_t *json, struct cmd_node *node, char *why, si
 	json_take_text(&n, "name", node->name, sizeof(node->name));
 	json_take_text(&n, "address", node->address, sizeof(node->address));
 	node->port = (u16)json_take_uint(&n, "port", 1, UINT16_MAX);
-	pairs = json_take_array(&n, "backing", FSM_MAX_BACKING);
+	pairs = json_take_array(&n, "backing", FSM_MAX_PAIRS);
 	for (i = 0; pairs && i < json_array_size(pairs); i++) {
 		struct cmd_backing *pair = &node->backing[i];
 
@@ -220,6 +226,67 @@ static void conf_cmd_from_json(struct json_reader *r, struct cmd_conf *c)
 		r->failed = true;
 }
 
+static void drive_to_json(json_t **json, const struct command *cmd)
+{
+	const struct cmd_drive_add *add = &cmd->drive_add;
+	const struct cmd_drive_made *made = &cmd->drive_made;
+	const struct cmd_drive_note *note = &cmd->drive_note;
+
+	if (cmd->kind == CMD_DRIVE_ADD) {
+		json_put_uint(json, "drive", add->drive);
+		json_put_uint(json, "node", add->node);
+		json_put_text(json, "device", add->device);
+		json_put_bool(json, "thick", add->thick);
+		json_put_uint(json, "overcommit", add->overcommit_pct);
+	} else if (cmd->kind == CMD_DRIVE_MADE) {
+		json_put_uint(json, "drive", made->drive);
+		json_put_uint(json, "data_bytes", made->data_bytes);
+		json_put_uint(json, "meta_bytes", made->meta_bytes);
+		json_put_bool(json, "rotational", made->rotational);
+		json_put_text(json, "disk", made->disk);
+	} else if (cmd->kind == CMD_DRIVE_NOTE) {
+		json_put_uint(json, "drive", note->drive);
+		json_put_bool(json, "faulty", note->faulty);
+		json_put_uint(json, "usage", note->usage_level);
+		json_put_uint(json, "orphans", note->nr_orphans);
+		json_put_text(json, "orphan", note->orphan);
+	} else {
+		json_put_uint(json, "drive", cmd->drive.drive);
+		if (cmd->kind == CMD_DRIVE_FAILED)
+			json_put_text(json, "reason", cmd->drive.reason);
+	}
+}
+
+static void drive_from_json(struct json_reader *r, struct command *cmd)
+{
+	u32 drive = (u32)json_take_uint(r, "drive", 1, UINT32_MAX);
+
+	if (cmd->kind == CMD_DRIVE_ADD) {
+		cmd->drive_add.drive = drive;
+		cmd->drive_add.node = (u32)json_take_uint(r, "node", 1, UINT32_MAX);
+		json_take_text(r, "device", cmd->drive_add.device, FSM_PATH_BYTES);
+		cmd->drive_add.thick = json_take_bool(r, "thick");
+		cmd->drive_add.overcommit_pct =
+			(u32)json_take_uint(r, "overcommit", 0, UINT32_MAX);
+	} else if (cmd->kind == CMD_DRIVE_MADE) {
+		cmd->drive_made.drive = drive;
+		cmd->drive_made.data_bytes = json_take_uint(r, "data_bytes", 0, INT64_MAX);
+		cmd->drive_made.meta_bytes = json_take_uint(r, "meta_bytes", 0, INT64_MAX);
+		cmd->drive_made.rotational = json_take_bool(r, "rotational");
+		json_take_text(r, "disk", cmd->drive_made.disk, FSM_DISK_BYTES);
+	} else if (cmd->kind == CMD_DRIVE_NOTE) {
+		cmd->drive_note.drive = drive;
+		cmd->drive_note.faulty = json_take_bool(r, "faulty");
+		cmd->drive_note.usage_level = (u8)json_take_uint(r, "usage", 0, 100);
+		cmd->drive_note.nr_orphans = (u32)json_take_uint(r, "orphans", 0, UINT32_MAX);
+		json_take_text(r, "orphan", cmd->drive_note.orphan, FSM_SENTENCE_BYTES);
+	} else {
+		cmd->drive.drive = drive;
+		if (cmd->kind == CMD_DRIVE_FAILED)
+			json_take_text(r, "reason", cmd->drive.reason, FSM_SENTENCE_BYTES);
+	}
+}
+
 /* The members of each kind, written. */
 static void body_to_json(json_t **json, const struct command *cmd)
 {
@@ -272,6 +339,14 @@ static void body_to_json(json_t **json, const struct command *cmd)
 		break;
 	case CMD_CONF:
 		conf_cmd_to_json(json, &cmd->conf);
+		break;
+	case CMD_DRIVE_ADD:
+	case CMD_DRIVE_MADE:
+	case CMD_DRIVE_FAILED:
+	case CMD_DRIVE_REMOVE:
+	case CMD_DRIVE_GONE:
+	case CMD_DRIVE_NOTE:
+		drive_to_json(json, cmd);
 		break;
 	default:
 		json_put(json, "kind", NULL);
@@ -330,6 +405,14 @@ static void body_from_json(struct json_reader *r, struct command *cmd)
 		break;
 	case CMD_CONF:
 		conf_cmd_from_json(r, &cmd->conf);
+		break;
+	case CMD_DRIVE_ADD:
+	case CMD_DRIVE_MADE:
+	case CMD_DRIVE_FAILED:
+	case CMD_DRIVE_REMOVE:
+	case CMD_DRIVE_GONE:
+	case CMD_DRIVE_NOTE:
+		drive_from_json(r, cmd);
 		break;
 	default:
 		r->failed = true;

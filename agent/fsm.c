@@ -2,7 +2,7 @@
 /*
  * The state machine's frame: life of the state, dispatch of commands, outcomes
  * for retries, the ring of events, lookups and roles.  What the commands do is
- * in fsm_member.c (nodes, tokens), fsm_volume.c (volumes), fsm_wish.c (where
+ * in fsm_member.c (nodes, tokens), fsm_drive.c (drives), fsm_volume.c (volumes), fsm_wish.c (where
  * they are served) and fsm_conf.c (configurations).  No locks: one thread.
  */
 #include "fsm.h"
@@ -54,6 +54,7 @@ void fsm_free(struct fsm *fsm)
 		free(fsm->outcomes[i].sentence);
 	free(fsm->events);
 	free(fsm->nodes);
+	free(fsm->drives);
 	free(fsm->volumes);
 	free(fsm);
 }
@@ -123,6 +124,12 @@ static const fsm_do_fn handlers[CMD_KINDS] = {
 	[CMD_NODE_UP]		= fsm_do_node_up,
 	[CMD_REBUILD_BEGUN]	= fsm_do_rebuild_begun,
 	[CMD_CONF]		= fsm_do_conf,
+	[CMD_DRIVE_ADD]		= fsm_do_drive_add,
+	[CMD_DRIVE_MADE]	= fsm_do_drive_made,
+	[CMD_DRIVE_FAILED]	= fsm_do_drive_failed,
+	[CMD_DRIVE_REMOVE]	= fsm_do_drive_remove,
+	[CMD_DRIVE_GONE]	= fsm_do_drive_gone,
+	[CMD_DRIVE_NOTE]	= fsm_do_drive_note,
 };
 
 static void remember(struct fsm *fsm, u64 id, const struct fsm_result *result)
@@ -286,7 +293,7 @@ const struct fsm_backing *fsm_slot_backing(const struct fsm *fsm, const struct f
 	return &node->backing[vol->backing[slot_nr]];
 }
 
-u64 fsm_node_free_bytes(const struct fsm_node *node)
+u64 fsm_node_free_bytes(const struct fsm *fsm, const struct fsm_node *node)
 {
 	u64 bytes = 0;
 	unsigned int i;
@@ -294,6 +301,10 @@ u64 fsm_node_free_bytes(const struct fsm_node *node)
 	for (i = 0; i < node->nr_backing; i++) {
 		if (!node->backing[i].used)
 			bytes += node->backing[i].size_bytes;
+	}
+	for (i = 0; i < fsm->nr_drives; i++) {
+		if (fsm->drives[i].node == node->id)
+			bytes += fsm_drive_free_bytes(fsm, &fsm->drives[i]);
 	}
 	return bytes;
 }

@@ -21,13 +21,19 @@
 enum {
 	FSM_MAX_NODES		= 64,
 	FSM_MAX_VOLUMES		= 4096,
-	FSM_MAX_BACKING		= 16,	/* pairs of a node */
+	FSM_MAX_PAIRS		= 16,	/* of a node, named by its operator */
+	FSM_MAX_BACKING		= 255,	/* of a node: its pairs, and a slot on a drive each */
+	FSM_MAX_DRIVES		= 1024,	/* of the cluster */
+	FSM_NODE_DRIVES		= 32,	/* of a node */
+	FSM_EXTENT_BYTES	= 1 << 20, /* a logical volume is a multiple of it */
 	FSM_MAX_TOKENS		= 64,
 	FSM_MAX_EVENTS		= 10000,
 	FSM_REMEMBERED		= 1024,	/* outcomes of commands, for retries */
 	FSM_NAME_BYTES		= 64,	/* of a node or volume, with its NUL */
 	FSM_ADDRESS_BYTES	= 46,	/* text of an IP address */
 	FSM_PATH_BYTES		= 256,
+	FSM_DISK_BYTES		= 32,	/* the kernel's name of a disk, "sdb" */
+	FSM_DRIVE_TEXT_BYTES	= 48,	/* a drive's id as users see it */
 	FSM_SENTENCE_BYTES	= 256,	/* a refusal, an event's text */
 	FSM_DOMAIN_BYTES	= 8,	/* module tag of an event */
 	FSM_UUID_BYTES		= 16,
@@ -41,10 +47,16 @@ enum fsm_node_status {
 	FSM_NODE_CORDONED,	/* declared down; nothing is placed on or attached to it */
 };
 
-/* A data device and its metadata device, as the operator named them. */
+/*
+ * A data device and its metadata device: a pair that the operator named, or two
+ * logical volumes of one slot on a drive.
+ * @drive: id of the drive; 0: a pair
+ * @data_path: empty: the entry is free for a slot on a drive
+ */
 struct fsm_backing {
 	char	data_path[FSM_PATH_BYTES];
 	char	meta_path[FSM_PATH_BYTES];
+	u32	drive;
 	u64	size_bytes;		/* that a volume may use */
 	bool	rotational;		/* HDD, else SSD */
 	u8	volume[FSM_UUID_BYTES];	/* whose slot it is, if @used */
@@ -70,6 +82,49 @@ struct fsm_node {
 	u64			status_ms;	/* unix, since when @status holds */
 	unsigned int		nr_backing;
 	struct fsm_backing	backing[FSM_MAX_BACKING];
+};
+
+enum fsm_drive_state {
+	FSM_DRIVE_ADDING,	/* its node checks the device and makes the volume group */
+	FSM_DRIVE_READY,
+	FSM_DRIVE_REMOVING,	/* its node wipes it, or what was begun of it */
+};
+
+/**
+ * struct fsm_drive - a disk of a node that the cluster puts copies on
+ * @id: drawn, never 0; the volume group is named after it
+ * @index: on its node, the four digits in the id that users see
+ * @thick: copies are allocated in full; else from a thin pool
+ * @faulty: its node does not find it, or cannot use it
+ * @usage_level: 70, 80, 90, 100: the pool is at least so full, 0: it is not
+ * @overcommit_pct: thin: what may be promised, in percent of @data_bytes
+ * @data_bytes: thin: of the pool; thick: of all of the drive
+ * @meta_bytes: thin: kept for metadata devices; thick: 0, they count as data
+ * @nr_orphans: logical volumes there that belong to no slot
+ * @add_id: id of the command that added it
+ * @refused_id: equals @add_id when it could not be added, @refusal says why
+ * @device: as it was named by who added it
+ * @disk: the kernel's name then
+ */
+struct fsm_drive {
+	u32			id;
+	u32			node;
+	u32			index;
+	enum fsm_drive_state	state;
+	bool			thick;
+	bool			rotational;
+	bool			faulty;
+	u8			usage_level;
+	u32			overcommit_pct;
+	u64			data_bytes;
+	u64			meta_bytes;
+	u32			nr_orphans;
+	u64			added_ms;	/* unix */
+	u64			add_id;
+	u64			refused_id;
+	char			refusal[FSM_SENTENCE_BYTES];
+	char			device[FSM_PATH_BYTES];
+	char			disk[FSM_DISK_BYTES];
 };
 
 struct fsm_token {
@@ -182,6 +237,8 @@ struct fsm {
 	u64			version;
 	unsigned int		nr_nodes;
 	struct fsm_node		*nodes;		/* by join order */
+	unsigned int		nr_drives;
+	struct fsm_drive	*drives;	/* by adding */
 	unsigned int		nr_tokens;
 	struct fsm_token	tokens[FSM_MAX_TOKENS];
 	unsigned int		nr_volumes;
@@ -222,8 +279,22 @@ u32 fsm_volume_served_on(const struct fsm_volume *vol);
 /* The pair that backs slot @slot_nr; NULL: the slot is not used. */
 const struct fsm_backing *fsm_slot_backing(const struct fsm *fsm, const struct fsm_volume *vol,
 					   int slot_nr);
-/* Bytes in free pairs of a node. */
-u64 fsm_node_free_bytes(const struct fsm_node *node);
+/* Bytes that volumes may still take on a node, in its free pairs and on its drives. */
+u64 fsm_node_free_bytes(const struct fsm *fsm, const struct fsm_node *node);
+
+const struct fsm_drive *fsm_drive_by_id(const struct fsm *fsm, u32 id);
+/* By the id that users see, or by 8 hex digits. */
+const struct fsm_drive *fsm_drive_find(const struct fsm *fsm, const char *text);
+/* "7eb00b7d0000sdb": its node, index and disk. */
+const char *fsm_drive_text(const struct fsm_drive *drive, char *text, size_t size);
+/* Slots on a drive, those that are given back among them. */
+unsigned int fsm_drive_slots(const struct fsm *fsm, const struct fsm_drive *drive);
+/* Bytes promised to them, rounded to extents, without metadata. */
+u64 fsm_drive_promised_bytes(const struct fsm *fsm, const struct fsm_drive *drive);
+/* The largest volume that would fit; 0: it takes nothing now. */
+u64 fsm_drive_free_bytes(const struct fsm *fsm, const struct fsm_drive *drive);
+/* Size of the metadata device of a slot, in whole extents; 0: no such volume. */
+u64 fsm_slot_meta_bytes(u64 size_bytes);
 
 /*
  * Raft: the first three nodes by join order vote (five of more than ten). A

@@ -39,6 +39,26 @@ enum fsm_code fsm_do_join(struct fsm *fsm, const struct command *cmd, struct fsm
 enum fsm_code fsm_do_node_down(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
 enum fsm_code fsm_do_node_up(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
 
+enum fsm_code fsm_do_drive_add(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+enum fsm_code fsm_do_drive_made(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+enum fsm_code fsm_do_drive_failed(struct fsm *fsm, const struct command *cmd,
+				  struct fsm_result *res);
+enum fsm_code fsm_do_drive_remove(struct fsm *fsm, const struct command *cmd,
+				  struct fsm_result *res);
+enum fsm_code fsm_do_drive_gone(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+enum fsm_code fsm_do_drive_note(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+/* The drive of @node with the most room that holds @size; NULL: none. */
+const struct fsm_drive *fsm_drive_best(const struct fsm *fsm, const struct fsm_node *node,
+				       u64 size);
+/*
+ * Fill a free entry of @node's backing for a slot on @drive, where there is
+ * room; @paths of the logical volumes follow from the slot. -1: too many slots.
+ */
+int fsm_drive_reserve(struct fsm_node *node, const struct fsm_drive *drive, u64 size,
+		      const u8 *volume, u8 slot_nr, u64 incarnation);
+/* The entry of a slot that was given back is free again. */
+void fsm_drive_free(struct fsm_node *node, unsigned int index);
+
 enum fsm_code fsm_do_create(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
 enum fsm_code fsm_do_made(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
 enum fsm_code fsm_do_failed(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);

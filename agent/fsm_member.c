@@ -52,7 +52,7 @@ static enum fsm_code check_node(const struct fsm *fsm, const struct cmd_node *no
 {
 	unsigned int i;
 
-	if (!node->id || !node->port || node->nr_backing > FSM_MAX_BACKING)
+	if (!node->id || !node->port || node->nr_backing > FSM_MAX_PAIRS)
 		return fsm_refuse(res, FSM_INVALID, "the node's id or port is zero");
 	if (!fsm_name_valid(node->name))
 		return fsm_refuse(res, FSM_INVALID,

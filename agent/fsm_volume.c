@@ -55,7 +55,7 @@ static const struct fsm_node *next_node(const struct fsm *fsm, u64 size,
 		if (node->status != FSM_NODE_NORMAL || chosen(places, count, node->id) ||
 		    best_pair(node, size) < 0)
 			continue;
-		if (!best || fsm_node_free_bytes(node) > fsm_node_free_bytes(best))
+		if (!best || fsm_node_free_bytes(fsm, node) > fsm_node_free_bytes(fsm, best))
 			best = node;
 	}
 	return best;

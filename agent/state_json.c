@@ -21,6 +21,7 @@
 
 static const char *const status_names[] = { "normal", "cordoned" };
 static const char *const attach_names[] = { "auto", "follow" };
+static const char *const drive_names[] = { "adding", "ready", "removing" };
 static const char *const state_names[] = { "creating", "ready", "deleting" };
 
 static json_t *node_to_json(const struct fsm_node *node)
@@ -43,6 +44,7 @@ static json_t *node_to_json(const struct fsm_node *node)
 
 		json_put_text(&p, "data", pair->data_path);
 		json_put_text(&p, "meta", pair->meta_path);
+		json_put_uint(&p, "drive", pair->drive);
 		json_put_uint(&p, "size", pair->size_bytes);
 		json_put_bool(&p, "rotational", pair->rotational);
 		json_put_bool(&p, "used", pair->used);
@@ -75,7 +77,9 @@ static int node_from_json(const json_t *json, struct fsm_node *node, char *why, 
 		json_reader_begin(&p, json_array_get(pairs, i), "backing", why, why_size);
 		json_take_text(&p, "data", pair->data_path, sizeof(pair->data_path));
 		json_take_text(&p, "meta", pair->meta_path, sizeof(pair->meta_path));
-		pair->size_bytes = json_take_uint(&p, "size", 1, INT64_MAX);
+		pair->drive = (u32)json_take_uint(&p, "drive", 0, UINT32_MAX);
+		/* a free entry, kept for the indexes behind it, is empty */
+		pair->size_bytes = json_take_uint(&p, "size", !!pair->data_path[0], INT64_MAX);
 		pair->rotational = json_take_bool(&p, "rotational");
 		pair->used = json_take_bool(&p, "used");
 		json_take_bytes(&p, "volume", pair->volume, sizeof(pair->volume));
@@ -83,6 +87,57 @@ static int node_from_json(const json_t *json, struct fsm_node *node, char *why, 
 			return -EINVAL;
 		node->nr_backing++;
 	}
+	return json_reader_end(&r);
+}
+
+static json_t *drive_to_json(const struct fsm_drive *drive)
+{
+	json_t *json = json_object();
+
+	json_put_uint(&json, "id", drive->id);
+	json_put_uint(&json, "node", drive->node);
+	json_put_uint(&json, "index", drive->index);
+	json_put_text(&json, "state", drive_names[drive->state]);
+	json_put_bool(&json, "thick", drive->thick);
+	json_put_bool(&json, "rotational", drive->rotational);
+	json_put_bool(&json, "faulty", drive->faulty);
+	json_put_uint(&json, "usage", drive->usage_level);
+	json_put_uint(&json, "overcommit", drive->overcommit_pct);
+	json_put_uint(&json, "data_bytes", drive->data_bytes);
+	json_put_uint(&json, "meta_bytes", drive->meta_bytes);
+	json_put_uint(&json, "orphans", drive->nr_orphans);
+	json_put_uint(&json, "added_ms", drive->added_ms);
+	json_put_id(&json, "add_id", drive->add_id);
+	json_put_id(&json, "refused_id", drive->refused_id);
+	json_put_text(&json, "refusal", drive->refusal);
+	json_put_text(&json, "device", drive->device);
+	json_put_text(&json, "disk", drive->disk);
+	return json;
+}
+
+static int drive_from_json(const json_t *json, struct fsm_drive *drive, char *why, size_t why_size)
+{
+	struct json_reader r;
+
+	json_reader_begin(&r, json, "drive", why, why_size);
+	drive->id = (u32)json_take_uint(&r, "id", 1, UINT32_MAX);
+	drive->node = (u32)json_take_uint(&r, "node", 1, UINT32_MAX);
+	drive->index = (u32)json_take_uint(&r, "index", 0, FSM_NODE_DRIVES - 1);
+	drive->state = json_take_enum(&r, "state", drive_names, 3);
+	drive->thick = json_take_bool(&r, "thick");
+	drive->rotational = json_take_bool(&r, "rotational");
+	drive->faulty = json_take_bool(&r, "faulty");
+	drive->usage_level = (u8)json_take_uint(&r, "usage", 0, 100);
+	drive->overcommit_pct = (u32)json_take_uint(&r, "overcommit", 100, UINT16_MAX);
+	drive->data_bytes = json_take_uint(&r, "data_bytes", 0, INT64_MAX);
+	drive->meta_bytes = json_take_uint(&r, "meta_bytes", 0, INT64_MAX);
+	drive->nr_orphans = (u32)json_take_uint(&r, "orphans", 0, UINT32_MAX);
+	drive->added_ms = json_take_uint(&r, "added_ms", 0, INT64_MAX);
+	drive->add_id = json_take_id(&r, "add_id");
+	drive->refused_id = json_take_id(&r, "refused_id");
+	json_take_text(&r, "refusal", drive->refusal, sizeof(drive->refusal));
+	json_take_text(&r, "device", drive->device, sizeof(drive->device));
+	json_take_text(&r, "disk", drive->disk, sizeof(drive->disk));
 	return json_reader_end(&r);
 }
 
@@ -269,10 +324,13 @@ json_t *state_to_json(const struct fsm *fsm)
 	json_t *json = json_object();
 	json_t *nodes = json_array(), *tokens = json_array();
 	json_t *volumes = json_array(), *events = json_array();
+	json_t *drives = json_array();
 	unsigned int i;
 
 	for (i = 0; i < fsm->nr_nodes; i++)
 		json_append(&nodes, node_to_json(&fsm->nodes[i]));
+	for (i = 0; i < fsm->nr_drives; i++)
+		json_append(&drives, drive_to_json(&fsm->drives[i]));
 	for (i = 0; i < fsm->nr_tokens; i++)
 		json_append(&tokens, token_to_json(&fsm->tokens[i]));
 	for (i = 0; i < fsm->nr_volumes; i++)
@@ -285,6 +343,7 @@ json_t *state_to_json(const struct fsm *fsm)
 	json_put_uint(&json, "version", fsm->version);
 	json_put_uint(&json, "next_event_seq", fsm->next_event_seq);
 	json_put(&json, "nodes", nodes);
+	json_put(&json, "drives", drives);
 	json_put(&json, "tokens", tokens);
 	json_put(&json, "volumes", volumes);
 	json_put(&json, "events", events);
@@ -314,6 +373,56 @@ static int load_members(struct json_reader *r, struct fsm *fsm)
 				    r->why_size))
 			return -EINVAL;
 		fsm->nr_tokens++;
+	}
+	return 0;
+}
+
+/* A slot's entry names a drive of its own node. */
+static bool drives_fit(const struct fsm *fsm)
+{
+	unsigned int i, n;
+
+	for (n = 0; n < fsm->nr_nodes; n++) {
+		const struct fsm_node *node = &fsm->nodes[n];
+
+		for (i = 0; i < node->nr_backing; i++) {
+			const struct fsm_drive *drive;
+
+			if (!node->backing[i].drive)
+				continue;
+			drive = fsm_drive_by_id(fsm, node->backing[i].drive);
+			if (!drive || drive->node != node->id)
+				return false;
+		}
+	}
+	return true;
+}
+
+static int load_drives(struct json_reader *r, struct fsm *fsm)
+{
+	const json_t *drives;
+	size_t i;
+
+	drives = json_take_array(r, "drives", FSM_MAX_DRIVES);
+	if (!drives)
+		return -EINVAL;
+	fsm->drives = fsm_grow(NULL, json_array_size(drives) + 1, sizeof(*fsm->drives));
+	for (i = 0; i < json_array_size(drives); i++) {
+		struct fsm_drive *drive = &fsm->drives[i];
+
+		memset(drive, 0, sizeof(*drive));
+		if (drive_from_json(json_array_get(drives, i), drive, r->why, r->why_size))
+			return -EINVAL;
+		fsm->nr_drives++;
+		if (!fsm_node_by_id(fsm, drive->node) ||
+		    fsm_drive_by_id(fsm, drive->id) != drive) {
+			json_reader_fail(r, "drives", "has one of no node, or one twice");
+			return -EINVAL;
+		}
+	}
+	if (!drives_fit(fsm)) {
+		json_reader_fail(r, "drives", "lacks one that a slot is on");
+		return -EINVAL;
 	}
 	return 0;
 }
@@ -382,7 +491,7 @@ struct fsm *state_from_json(const json_t *json, char *why, size_t why_size)
 	json_take_bytes(&r, "cluster", fsm->cluster, sizeof(fsm->cluster));
 	fsm->version = json_take_uint(&r, "version", 0, INT64_MAX);
 	fsm->next_event_seq = json_take_uint(&r, "next_event_seq", 1, INT64_MAX);
-	if (load_members(&r, fsm) || load_volumes(&r, fsm) || load_events(&r, fsm))
+	if (load_members(&r, fsm) || load_drives(&r, fsm) || load_volumes(&r, fsm) || load_events(&r, fsm))
 		goto refuse;
 	outcomes = json_take_array(&r, "outcomes", FSM_REMEMBERED);
 	if (!outcomes || outcomes_from_json(outcomes, fsm, why, why_size))

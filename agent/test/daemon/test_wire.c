@@ -244,7 +244,7 @@ static void nodes_that_are_refused(void **state)
 	identity_refuses("name", json_string("\x01"));
 	identity_refuses("colour", json_true());
 	identity_refuses("backing", json_null());
-	for (i = 0; i < FSM_MAX_BACKING + 1; i++)
+	for (i = 0; i < FSM_MAX_PAIRS + 1; i++)
 		json_array_append_new(many, json_object());
 	identity_refuses("backing", many);
 	identity_refuses("backing", json_pack("[{}]"));

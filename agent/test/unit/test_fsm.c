@@ -190,7 +190,7 @@ static void test_placement(void **state)
 	cmd.volume_create.nodes[0] = NODE(2);
 	assert_int_equal(fix_apply(fsm, &cmd), FSM_OK);
 	assert_int_equal(fix_volume(fsm, "c")->conf.slots[0].node, NODE(2));
-	assert_int_equal(fsm_node_free_bytes(fsm_node_by_id(fsm, NODE(2))), 0);
+	assert_int_equal(fsm_node_free_bytes(fsm, fsm_node_by_id(fsm, NODE(2))), 0);
 	assert_ptr_equal(fsm_volume_find(fsm, "vd3"), fix_volume(fsm, "c"));
 	fsm_free(fsm);
 }

@@ -102,6 +102,31 @@ static struct command sample(enum command_kind kind)
 	case CMD_REBUILD_BEGUN:
 		cmd.rebuild_begun.slot_nr = 2;
 		break;
+	case CMD_DRIVE_ADD:
+		cmd.drive_add = (struct cmd_drive_add){
+			.drive = UINT32_MAX, .node = NODE(2), .device = "/dev/disk/by-id/x y",
+			.thick = true, .overcommit_pct = 100,
+		};
+		break;
+	case CMD_DRIVE_MADE:
+		cmd.drive_made = (struct cmd_drive_made){
+			.drive = 7, .data_bytes = INT64_MAX, .meta_bytes = 1, .rotational = true,
+			.disk = "sdb",
+		};
+		break;
+	case CMD_DRIVE_FAILED:
+	case CMD_DRIVE_REMOVE:
+	case CMD_DRIVE_GONE:
+		cmd.drive.drive = 7;
+		if (kind == CMD_DRIVE_FAILED)
+			snprintf(cmd.drive.reason, sizeof(cmd.drive.reason), "sdb is mounted");
+		break;
+	case CMD_DRIVE_NOTE:
+		cmd.drive_note = (struct cmd_drive_note){
+			.drive = 7, .faulty = true, .usage_level = 90, .nr_orphans = 2,
+			.orphan = "0a1b2c3d-0-01020304",
+		};
+		break;
 	default:
 		cmd.conf.step = STEP_NAME;
 		cmd.conf.expected_epoch = 8;
