@@ -68,6 +68,7 @@ bool api_request_read(json_t *json, struct api_request *request, json_t **answer
 	const char *path = json_string_value(json_object_get(json, "path"));
 	const char *id = json_string_value(json_object_get(json, "id"));
 	char *at, *part;
+	json_int_t ms;
 
 	memset(request, 0, sizeof(*request));
 	request->method = json_string_value(json_object_get(json, "method"));
@@ -89,8 +90,9 @@ bool api_request_read(json_t *json, struct api_request *request, json_t **answer
 	request->origin = (uint32_t)json_integer_value(json_object_get(json, "origin"));
 	if (id)
 		hex_decode_u64(id, &request->id);
+	ms = json_integer_value(json_object_get(json, "deadline_ms"));
 	request->deadline_ms = loop_now_ms() +
-		(uint64_t)json_integer_value(json_object_get(json, "deadline_ms"));
+		(uint64_t)(ms < 0 ? 0 : ms > API_WAIT_MAX_MS ? API_WAIT_MAX_MS : ms);
 	return true;
 }
 

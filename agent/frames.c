@@ -24,6 +24,7 @@ struct frames {
 	void *data;
 	uint8_t *buf;
 	size_t len, size;
+	uint32_t body_max;
 	const char *lost_why;
 };
 
@@ -34,7 +35,7 @@ struct frame_write {
 	uint32_t head;
 };
 
-ssize_t frames_parse(const uint8_t *bytes, size_t len, json_t **frame)
+ssize_t frames_parse(const uint8_t *bytes, size_t len, uint32_t body_max, json_t **frame)
 {
 	json_error_t error;
 	uint32_t body;
@@ -44,7 +45,7 @@ ssize_t frames_parse(const uint8_t *bytes, size_t len, json_t **frame)
 		return 0;
 	memcpy(&body, bytes, sizeof(body));
 	body = le32toh(body);
-	if (!body || body > FRAMES_BODY_MAX)
+	if (!body || body > body_max)
 		return -1;
 	if (len - FRAMES_HEAD_BYTES < body)
 		return 0;
@@ -128,7 +129,8 @@ static void read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	frames->len += (size_t)n;
 	while (!frames->closing) {
 		json_t *frame;
-		ssize_t took = frames_parse(frames->buf + at, frames->len - at, &frame);
+		ssize_t took = frames_parse(frames->buf + at, frames->len - at, frames->body_max,
+					    &frame);
 
 		if (took < 0)
 			return lost(frames, "the other end sent what is no frame");
@@ -148,6 +150,7 @@ struct frames *frames_open(uv_loop_t *loop, int fd, frames_cb on_frame, frames_l
 	struct frames *frames = xcalloc(1, sizeof(*frames));
 	int rv;
 
+	frames->body_max = FRAMES_BODY_MAX;
 	frames->on_frame = on_frame;
 	frames->on_lost = on_lost;
 	frames->data = data;
@@ -162,6 +165,11 @@ struct frames *frames_open(uv_loop_t *loop, int fd, frames_cb on_frame, frames_l
 	if (rv)
 		lost_soon(frames, uv_strerror(rv));
 	return frames;
+}
+
+void frames_bound(struct frames *frames, uint32_t body_max)
+{
+	frames->body_max = body_max;
 }
 
 static void write_cb(uv_write_t *req, int status)

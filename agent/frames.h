@@ -25,13 +25,16 @@ typedef void (*frames_lost_cb)(void *data, struct frames *frames, const char *wh
 /*
  * Pure: one step over @len received bytes. Returns how many bytes the first
  * frame takes and sets *@frame (new reference), 0 if it is not complete, -1 if
- * what comes there cannot be a frame.
+ * what comes there cannot be a frame, or is one of more than @body_max.
  */
-ssize_t frames_parse(const uint8_t *bytes, size_t len, json_t **frame);
+ssize_t frames_parse(const uint8_t *bytes, size_t len, uint32_t body_max, json_t **frame);
 
 /* Takes @fd, a connected socket. No callback is called from inside. */
 struct frames *frames_open(uv_loop_t *loop, int fd, frames_cb on_frame, frames_lost_cb on_lost,
 			   void *data);
+
+/* Takes no frame that is longer; FRAMES_BODY_MAX until then. */
+void frames_bound(struct frames *frames, uint32_t body_max);
 
 /* @frame is stolen. A frame to a lost connection is dropped: on_lost tells. */
 void frames_send(struct frames *frames, json_t *frame);

@@ -264,6 +264,9 @@ void fsm_apply(struct fsm *fsm, const struct command *cmd, struct fsm_result *re
 /* The outcome of command @id if it was applied and is remembered. */
 bool fsm_outcome(const struct fsm *fsm, u64 id, struct fsm_result *result);
 
+/* Would a node that shows a secret of this hash be let in? */
+bool fsm_token_admits(const struct fsm *fsm, const u8 *hash, u64 now_ms);
+
 /* Lookups; NULL: there is none. Volumes being deleted are found by UUID alone. */
 const struct fsm_node *fsm_node_by_id(const struct fsm *fsm, u32 id);
 const struct fsm_node *fsm_node_by_name(const struct fsm *fsm, const char *name);

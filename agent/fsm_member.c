@@ -152,6 +152,13 @@ static struct fsm_token *token_find(struct fsm *fsm, const u8 *hash)
 	return NULL;
 }
 
+bool fsm_token_admits(const struct fsm *fsm, const u8 *hash, u64 now_ms)
+{
+	const struct fsm_token *token = token_find((struct fsm *)fsm, hash);
+
+	return token && !token->used && token->expires_ms >= now_ms;
+}
+
 enum fsm_code fsm_do_token_add(struct fsm *fsm, const struct command *cmd, struct fsm_result *res)
 {
 	struct fsm_token *token;

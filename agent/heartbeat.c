@@ -64,6 +64,16 @@ static struct peer *peer_find(struct heartbeat *hb, uint32_t id)
 	return NULL;
 }
 
+static unsigned int nr_peers(const struct heartbeat *hb)
+{
+	const struct peer *p;
+	unsigned int nr = 0;
+
+	for (p = hb->peers; p; p = p->next)
+		nr++;
+	return nr;
+}
+
 static struct peer *peer_new(struct heartbeat *hb, uint32_t id)
 {
 	struct peer *p = xcalloc(1, sizeof(*p));
@@ -209,7 +219,7 @@ static void accept_cb(void *data, int fd, const struct transport_hello *hello)
 	struct peer *p = peer_find(hb, hello->from);
 
 	/* The leader must hear a node before the log brings that node its state. */
-	if (!p && !hb->agent->fsm->initialized)
+	if (!p && !hb->agent->fsm->initialized && nr_peers(hb) < FSM_MAX_NODES)
 		p = peer_new(hb, hello->from);
 	if (!p) {
 		transport_answer(fd, false, "the calling node is not known here (yet)");

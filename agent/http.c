@@ -22,7 +22,10 @@
 #include "loop.h"
 #include "node.h"
 
-enum { HTTP_MAX_CONNECTIONS = 128 };
+enum {
+	HTTP_MAX_CONNECTIONS	= 128,
+	HTTP_SILENT_S		= 20,	/* nothing comes, or nothing is taken; a wait is not silence */
+};
 
 /*
  * One request. Owned by its connection until it is completed, and by the API
@@ -95,6 +98,11 @@ static void request_free(struct http_request *r)
 	free(r);
 }
 
+static json_t *make_error(int status, const char *sentence)
+{
+	return json_pack("{s:i, s:{s:s}}", "status", status, "body", "error", sentence);
+}
+
 static void answer_cb(void *data, json_t *answer)
 {
 	struct http_request *r = data;
@@ -107,18 +115,13 @@ static void answer_cb(void *data, json_t *answer)
 	if (r->answer)		/* the agent stops; it was answered for the API */
 		json_decref(answer);
 	else
-		r->answer = answer;
+		r->answer = answer ? answer : make_error(500, "the answer could not be written");
 	if (r->suspended) {
 		r->suspended = false;
 		MHD_resume_connection(r->connection);
 		if (!r->http->closing)
 			uv_timer_start(&r->http->timer, timer_cb, 0, 0);
 	}
-}
-
-static json_t *make_error(int status, const char *sentence)
-{
-	return json_pack("{s:i, s:{s:s}}", "status", status, "body", "error", sentence);
 }
 
 static enum MHD_Result respond(struct http_request *r)
@@ -146,9 +149,11 @@ static enum MHD_Result query_cb(void *data, enum MHD_ValueKind kind, const char 
 	return MHD_YES;
 }
 
-static json_t *make_request(struct http_request *r, const char *url, const char *method)
+/* NULL and a sentence if it is none. */
+static json_t *make_request(struct http_request *r, const char *url, const char *method,
+			    const char **why)
 {
-	json_t *query = json_object(), *body = NULL;
+	json_t *query = json_object(), *body = NULL, *request;
 	json_error_t error;
 
 	MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, query_cb, query);
@@ -157,11 +162,15 @@ static json_t *make_request(struct http_request *r, const char *url, const char 
 		if (!json_is_object(body)) {
 			json_decref(body);
 			json_decref(query);
+			*why = "the request's body is not a JSON object";
 			return NULL;
 		}
 	}
-	return json_pack("{s:s, s:s, s:o, s:o*}", "method", method, "path", url, "query", query,
-			 "body", body);
+	request = json_pack("{s:s, s:s, s:o, s:o*}", "method", method, "path", url, "query", query,
+			    "body", body);
+	if (!request)
+		*why = "the request is not in UTF-8";
+	return request;
 }
 
 static struct http_request *request_new(struct http *http, struct MHD_Connection *connection)
@@ -181,6 +190,7 @@ static enum MHD_Result handler_cb(void *data, struct MHD_Connection *connection,
 {
 	struct http *http = data;
 	struct http_request *r = *context;
+	const char *why = NULL;
 	json_t *request;
 
 	(void)version;
@@ -204,12 +214,12 @@ static enum MHD_Result handler_cb(void *data, struct MHD_Connection *connection,
 	if (!r->answer && r->too_long)
 		r->answer = make_error(413, "the request is longer than 64 KiB");
 	if (!r->answer) {
-		request = make_request(r, url, method);
+		request = make_request(r, url, method, &why);
 		if (request) {
 			r->asked = true;
 			api_handle(http->agent, request, answer_cb, r);
 		} else {
-			r->answer = make_error(400, "the request's body is not a JSON object");
+			r->answer = make_error(400, why);
 		}
 	}
 	if (r->answer)
@@ -275,6 +285,7 @@ struct http *http_open(struct agent *agent)
 					handler_cb, http, MHD_OPTION_LISTEN_SOCKET, fd,
 					MHD_OPTION_NOTIFY_COMPLETED, completed_cb, http,
 					MHD_OPTION_CONNECTION_LIMIT, HTTP_MAX_CONNECTIONS,
+					MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)HTTP_SILENT_S,
 					MHD_OPTION_END);
 	info = http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {

@@ -30,6 +30,7 @@ struct join_call {
 	struct membership *m;
 	struct frames *frames;		/* NULL: lost */
 	bool proposing;
+	uint64_t until_ms;		/* while nothing is proposed */
 };
 
 struct membership {
@@ -47,6 +48,7 @@ struct membership {
 	struct frames *frames;		/* joining: to the node that is asked */
 	struct join_call *calls;
 	unsigned int nr_calls;
+	uint64_t unknown_ms;		/* not before: the next token that is not known here */
 };
 
 static void finish(struct membership *m, const char *why)
@@ -109,6 +111,8 @@ static bool save(struct membership *m)
 	fail_soon(m, why);
 	return false;
 }
+
+static void drop_silent_calls(struct membership *m);
 
 /* ----------------------------------------------------------------- founding */
 
@@ -300,6 +304,7 @@ static void check_deadline(struct membership *m)
 
 void membership_step(struct membership *m)
 {
+	drop_silent_calls(m);
 	if (m->failed) {
 		if (m->agent->phase != NODE_MEMBER && !m->agent->log)
 			return give_up(m);
@@ -351,6 +356,21 @@ static void call_free(struct membership *m, struct join_call *call)
 	free(call);
 }
 
+/* Who connects and says nothing keeps nobody's place. */
+static void drop_silent_calls(struct membership *m)
+{
+	struct join_call *call, *next;
+	uint64_t now = loop_now_ms();
+
+	for (call = m->calls; call; call = next) {
+		next = call->next;
+		if (!call->frames || call->proposing || now < call->until_ms)
+			continue;
+		frames_close(call->frames);
+		call_free(m, call);
+	}
+}
+
 static void call_lost(void *data, struct frames *frames, const char *why)
 {
 	struct join_call *call = data;
@@ -362,6 +382,11 @@ static void call_lost(void *data, struct frames *frames, const char *why)
 		call_free(call->m, call);
 }
 
+static void call_refuse(struct join_call *call, enum fsm_code code, const char *sentence)
+{
+	frames_send(call->frames, json_pack("{s:i, s:s}", "code", (int)code, "sentence", sentence));
+}
+
 static void call_answered(void *data, json_t *answer)
 {
 	struct join_call *call = data;
@@ -371,13 +396,37 @@ static void call_answered(void *data, json_t *answer)
 	call->proposing = false;
 	if (!call->frames)
 		return call_free(call->m, call);
+	call->until_ms = loop_now_ms() + node_scaled(call->m->agent, MEMBERSHIP_SILENT_MS);
 	relay_read_result(answer, &result);
+	if (!answer)	/* without a code: nothing is decided, ask again */
+		return frames_send(call->frames, json_pack("{s:s}", "sentence", result.sentence));
+	if (result.code != FSM_OK)
+		return call_refuse(call, result.code, result.sentence);
+	/* Who is let in learns the cluster's id, and nobody else. */
 	hex_encode(call->m->agent->cluster, FSM_UUID_BYTES, cluster);
-	/* Without a code: nothing is decided, ask again. */
-	frames_send(call->frames, answer ?
-		    json_pack("{s:i, s:s, s:s}", "code", (int)result.code, "sentence",
-			      result.sentence, "cluster", cluster) :
-		    json_pack("{s:s}", "sentence", result.sentence));
+	frames_send(call->frames, json_pack("{s:i, s:s, s:s}", "code", FSM_OK, "sentence", "",
+					    "cluster", cluster));
+}
+
+/*
+ * May @cmd go into the log? One whose token this node's state does not have may
+ * be right all the same (the state is a little behind); but each is an entry of
+ * the log, and takes the place of a remembered outcome: a stranger must not
+ * have them for nothing.
+ */
+static bool may_propose(struct membership *m, const struct command *cmd)
+{
+	const struct fsm *fsm = m->agent->fsm;
+	uint64_t now = loop_now_ms();
+	struct fsm_result outcome;
+
+	if (fsm_token_admits(fsm, cmd->join.hash, cmd->time_ms) ||
+	    fsm_outcome(fsm, cmd->id, &outcome))
+		return true;
+	if (now < m->unknown_ms)
+		return false;
+	m->unknown_ms = now + node_scaled(m->agent, MEMBERSHIP_UNKNOWN_MS);
+	return true;
 }
 
 static void call_frame(void *data, struct frames *frames, json_t *frame)
@@ -400,14 +449,14 @@ static void call_frame(void *data, struct frames *frames, json_t *frame)
 	json_take_text(&r, "secret", secret_text, sizeof(secret_text));
 	json = json_take_object(&r, "node");
 	if (json_reader_end(&r) || !cmd_node_from_json(json, &node, why, sizeof(why)) ||
-	    !hex_decode(secret_text, secret, sizeof(secret))) {
-		frames_send(frames, json_pack("{s:i, s:s}", "code", FSM_INVALID, "sentence",
-					      why[0] ? why : "the join call is not valid"));
-		return;
-	}
+	    !hex_decode(secret_text, secret, sizeof(secret)))
+		return call_refuse(call, FSM_INVALID, why[0] ? why : "the join call is not valid");
 	command_begin(&cmd, CMD_JOIN, id, loop_wall_ms(), agent->self.id);
 	cmd.join.node = node;
 	token_hash(secret, cmd.join.hash);
+	if (!may_propose(call->m, &cmd))
+		return frames_send(frames, json_pack("{s:s}", "sentence", "the token is not known "
+						     "here yet: ask again"));
 	call->proposing = true;
 	relay_propose(agent->relay, &cmd, loop_now_ms() + node_scaled(agent, MEMBERSHIP_CALL_MS),
 		      call_answered, call);
@@ -420,8 +469,9 @@ static void call_accept(void *data, int fd, const struct transport_hello *hello)
 
 	(void)hello;
 	if (m->agent->phase != NODE_MEMBER || m->nr_calls >= MEMBERSHIP_MAX_CALLS) {
-		transport_answer(fd, false, m->nr_calls ? "too many nodes join at once; try again"
-				 : "this node is not a member of a cluster");
+		transport_answer(fd, false, m->agent->phase == NODE_MEMBER ?
+				 "too many nodes join at once; try again" :
+				 "this node is not a member of a cluster");
 		close(fd);
 		return;
 	}
@@ -431,7 +481,9 @@ static void call_accept(void *data, int fd, const struct transport_hello *hello)
 	call->next = m->calls;
 	m->calls = call;
 	m->nr_calls++;
+	call->until_ms = loop_now_ms() + node_scaled(m->agent, MEMBERSHIP_SILENT_MS);
 	call->frames = frames_open(m->agent->loop, fd, call_frame, call_lost, call);
+	frames_bound(call->frames, MEMBERSHIP_CALL_BYTES);
 }
 
 void membership_make_token(struct agent *agent, char text[TOKEN_TEXT_MAX],

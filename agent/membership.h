@@ -12,6 +12,9 @@ enum {
 	MEMBERSHIP_RETRY_MS	= 1000,		/* scaled */
 	MEMBERSHIP_CALL_MS	= 10000,	/* scaled */
 	MEMBERSHIP_MAX_CALLS	= 32,
+	MEMBERSHIP_CALL_BYTES	= 256 << 10,	/* a call with all the pairs that a node can have */
+	MEMBERSHIP_SILENT_MS	= 3000,		/* scaled: for the call to come, and after it */
+	MEMBERSHIP_UNKNOWN_MS	= 1000,		/* scaled: between tokens that are not known here */
 };
 
 struct agent;

@@ -328,6 +328,22 @@ static struct conn *conn_new(struct transport *t, int fd, bool accepted, unsigne
 
 /* ---------------------------------------------------------------- acceptor */
 
+/*
+ * A peer's preamble follows its connect at once. So what has said nothing for
+ * the longest time gives way, and whoever holds connections open in silence
+ * does not keep the others out.
+ */
+static void drop_oldest(struct transport *t)
+{
+	struct conn *c, *oldest = NULL;
+
+	for (c = t->conns; c; c = c->next)	/* the newest first */
+		if (c->accepted)
+			oldest = c;
+	if (oldest)
+		conn_fail(oldest, -EBUSY, "too many connections wait for their preamble");
+}
+
 static void listen_cb(uv_poll_t *poll, int status, int events)
 {
 	struct transport *t = poll->data;
@@ -341,10 +357,8 @@ static void listen_cb(uv_poll_t *poll, int status, int events)
 
 		if (fd < 0)
 			return;
-		if (t->pending >= TRANSPORT_PENDING_MAX) {
-			close(fd);
-			continue;
-		}
+		if (t->pending >= TRANSPORT_PENDING_MAX)
+			drop_oldest(t);
 		c = conn_new(t, fd, true, TRANSPORT_HELLO_MS * t->time_scale_pct / 100);
 		conn_expect(c, CONN_READING_PREAMBLE, TRANSPORT_PREAMBLE_BYTES);
 		uv_poll_start(&c->poll, UV_READABLE, conn_poll_cb);

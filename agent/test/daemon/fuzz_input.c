@@ -56,7 +56,7 @@ static void read_preamble(const uint8_t *data, size_t size)
 static void read_frame(const uint8_t *data, size_t size)
 {
 	json_t *frame;
-	ssize_t took = frames_parse(data, size, &frame);
+	ssize_t took = frames_parse(data, size, FRAMES_BODY_MAX, &frame);
 
 	accepted = took > 0;
 	FUZZ_CLAIM(took <= (ssize_t)size);

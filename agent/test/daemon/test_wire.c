@@ -114,12 +114,16 @@ static void frames_come_in_pieces(void **state)
 	(void)state;
 	len = make_frame(bytes, 10, "{\"a\":1234}");
 	for (i = 0; i < len; i++) {
-		assert_int_equal(frames_parse(bytes, i, &frame), 0);
+		assert_int_equal(frames_parse(bytes, i, FRAMES_BODY_MAX, &frame), 0);
 		assert_null(frame);
 	}
-	assert_int_equal(frames_parse(bytes, sizeof(bytes), &frame), len);
+	assert_int_equal(frames_parse(bytes, sizeof(bytes), FRAMES_BODY_MAX, &frame), len);
 	assert_int_equal(json_integer_value(json_object_get(frame, "a")), 1234);
 	json_decref(frame);
+	/* A bound of the caller's holds before the frame is complete. */
+	assert_int_equal(frames_parse(bytes, len, 10, &frame), len);
+	json_decref(frame);
+	assert_int_equal(frames_parse(bytes, 4, 9, &frame), -1);
 }
 
 static void frames_that_are_none(void **state)
@@ -130,17 +134,17 @@ static void frames_that_are_none(void **state)
 
 	(void)state;
 	len = make_frame(bytes, 0, "");
-	assert_int_equal(frames_parse(bytes, len, &frame), -1);
+	assert_int_equal(frames_parse(bytes, len, FRAMES_BODY_MAX, &frame), -1);
 	len = make_frame(bytes, FRAMES_BODY_MAX + 1, "");
-	assert_int_equal(frames_parse(bytes, len, &frame), -1);
+	assert_int_equal(frames_parse(bytes, len, FRAMES_BODY_MAX, &frame), -1);
 	len = make_frame(bytes, 0xffffffff, "{}");
-	assert_int_equal(frames_parse(bytes, len, &frame), -1);
+	assert_int_equal(frames_parse(bytes, len, FRAMES_BODY_MAX, &frame), -1);
 	len = make_frame(bytes, 2, "[]");
-	assert_int_equal(frames_parse(bytes, len, &frame), -1);
+	assert_int_equal(frames_parse(bytes, len, FRAMES_BODY_MAX, &frame), -1);
 	len = make_frame(bytes, 3, "{}}");
-	assert_int_equal(frames_parse(bytes, len, &frame), -1);
+	assert_int_equal(frames_parse(bytes, len, FRAMES_BODY_MAX, &frame), -1);
 	len = make_frame(bytes, 13, "{\"a\":1,\"a\":2}");
-	assert_int_equal(frames_parse(bytes, len, &frame), -1);
+	assert_int_equal(frames_parse(bytes, len, FRAMES_BODY_MAX, &frame), -1);
 	assert_null(frame);
 }
 
@@ -167,7 +171,7 @@ static void noise_is_borne(void **state)
 		if (transport_decode(bytes, &back, &body_bytes, &why))
 			assert_true(body_bytes <= TRANSPORT_BODY_MAX &&
 				    back.kind <= TRANSPORT_KIND_MAX);
-		if (frames_parse(frame_bytes, len, &frame) > 0)
+		if (frames_parse(frame_bytes, len, FRAMES_BODY_MAX, &frame) > 0)
 			assert_true(json_is_object(frame));
 		json_decref(frame);
 	}

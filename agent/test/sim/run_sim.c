@@ -215,6 +215,6 @@ int main(int argc, char **argv)
 	if (optind < argc || only < 0 || only >= MUTANTS)
 		return usage(argv[0]);
 	if (mutants)
-		return run_mutants(count ? count : 3000, opt.fault_us, only);
+		return run_mutants(count ? count : 10000, opt.fault_us, only);
 	return run_seeds(first, count ? count : limit > 0 ? 0 : 100, limit, opt);
 }

@@ -64,6 +64,22 @@ static void test_tokens(void **state)
 	fsm_free(fsm);
 }
 
+static void test_tokens_that_admit(void **state)
+{
+	struct fsm *fsm = fix_cluster(1);
+	u8 hash[FSM_HASH_BYTES];
+
+	(void)state;
+	memset(hash, 9, sizeof(hash));
+	assert_false(fsm_token_admits(fsm, hash, NOW));
+	fix_token(fsm, 9);
+	assert_true(fsm_token_admits(fsm, hash, NOW + 3600000));
+	assert_false(fsm_token_admits(fsm, hash, NOW + 3600001));
+	assert_int_equal(fix_join(fsm, 2, 9), FSM_OK);
+	assert_false(fsm_token_admits(fsm, hash, NOW));
+	fsm_free(fsm);
+}
+
 static void test_join_refusals(void **state)
 {
 	struct fsm *fsm = fix_cluster(1);
@@ -447,6 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_init_and_join),
 		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_tokens_that_admit),
 		cmocka_unit_test(test_join_refusals),
 		cmocka_unit_test(test_retry_is_applied_once),
 		cmocka_unit_test(test_create_refusals),
