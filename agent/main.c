@@ -17,7 +17,9 @@
 
 #include "log_raft.h"
 #include "loop.h"
+#include "module.h"
 #include "node.h"
+#include "notify.h"
 
 enum {
 	OPT_STATE = 256,
@@ -176,12 +178,34 @@ static void tell_ready(struct process *p)
 	close(p->ready_fd);
 }
 
+/* For "systemctl status". */
+static void describe(void *data, char *text, size_t len)
+{
+	const struct agent *agent = data;
+	const struct fsm_node *leader = fsm_node_by_id(agent->fsm, node_leader(agent));
+	unsigned int i, served = 0;
+
+	if (agent->phase != NODE_MEMBER) {
+		snprintf(text, len, agent->phase == NODE_ALONE ? "waits for 'holdfast init' or "
+			 "'holdfast join'" : "on the way into the cluster");
+		return;
+	}
+	for (i = 0; i < module_view(agent->module)->nr_volumes; i++)
+		served += module_view(agent->module)->volumes[i].disk.state ==
+			  HOLDFAST_DISK_ACTIVE;
+	snprintf(text, len, "node %08x (%s), %s%s; %u %s served here%s", agent->self.id,
+		 agent->self.name, leader ? "led by " : "no leader is known",
+		 leader ? leader->name : "", served, served == 1 ? "volume is" : "volumes are",
+		 module_view(agent->module)->loaded ? "" : "; the kernel module is not loaded");
+}
+
 static void stopped(struct agent *agent)
 {
 	struct process *p = agent->loop->data;
 
 	uv_close((uv_handle_t *)&p->term, NULL);
 	uv_close((uv_handle_t *)&p->interrupt, NULL);
+	notify_close();
 }
 
 static void signal_cb(uv_signal_t *handle, int signum)
@@ -190,6 +214,7 @@ static void signal_cb(uv_signal_t *handle, int signum)
 
 	(void)signum;
 	log_info("stopping; volumes go on under the module");
+	notify_stopping();
 	/* Whatever still waits for a device then ends with the process. */
 	alarm(STOP_MAX_S);
 	node_stop(&p->agent, stopped);
@@ -263,6 +288,7 @@ int main(int argc, char **argv)
 	uv_signal_start(&p.term, signal_cb, SIGTERM);
 	uv_signal_start(&p.interrupt, signal_cb, SIGINT);
 	tell_ready(&p);
+	notify_open(&p.loop, describe, &p.agent);
 	uv_run(&p.loop, UV_RUN_DEFAULT);
 	rv = uv_loop_close(&p.loop);
 	if (rv)

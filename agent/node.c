@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "disk_names.h"
 #include "execute.h"
 #include "heartbeat.h"
 #include "http.h"
@@ -357,6 +358,7 @@ static void look(struct agent *agent)
 	if (agent->phase == NODE_MEMBER) {
 		if (node_is_leader(agent))
 			leader_look(agent);
+		disk_names_update(agent->disk_names, agent->fsm);
 		look_as_node(agent);
 	}
 	relay_tick(agent->relay);
@@ -421,6 +423,7 @@ int node_start(struct agent *agent)
 	if (!agent->boot_id)
 		return 1;
 	agent->fsm = fsm_new();
+	agent->disk_names = disk_names_open(agent->options.run_dir);
 	agent->last_tick_ms = loop_now_ms();
 	agent->tick.data = agent;
 	agent->kick.data = agent;
@@ -468,6 +471,7 @@ static void log_closed(void *data)
 	relay_free(agent->relay);
 	membership_free(agent->membership);
 	fsm_free(agent->fsm);
+	disk_names_free(agent->disk_names);
 	plan_memory_clear(&agent->memory);
 	agent->stopped(agent);
 }

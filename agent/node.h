@@ -48,6 +48,7 @@ struct agent_options {
 };
 
 struct api_wait;
+struct disk_names;
 struct module;
 struct rebuilds;
 struct execute;
@@ -71,6 +72,7 @@ struct agent {
 	struct links *links;
 	struct execute *execute;
 	struct rebuilds *rebuilds;
+	struct disk_names *disk_names;
 	struct log_raft *log;		/* NULL before founding or joining */
 	struct fsm *fsm;		/* this node's copy, never NULL */
 
