@@ -6,13 +6,14 @@
 SHELL		:= /bin/bash
 SETUP		:= scripts/setup
 
-.PHONY: help setup module agent all check demo demo-quick model kunit torture fuzz style clean
+.PHONY: help setup module agent all deb check demo demo-quick model kunit torture fuzz style clean
 
 help:
 	@echo 'make demo    a cluster of three machines in the lab loses a node under load'
 	@echo '             VICTIM=v1|v2 FAULT=cut|pause SABOTAGE=early-ack|no-activity-log|no-marks|no-fence'
 	@echo 'make check   builds everything and passes the tests (SUITES="unit guest …" for some)'
 	@echo 'make all     module for every kernel of the lab, agent, command line'
+	@echo 'make deb     Debian packages, in build/debs/'
 	@echo 'make model   the protocol model, every scenario and mutation'
 	@echo 'make kunit   the pure cores as KUnit suites in user-mode Linux'
 	@echo 'make torture SECONDS=n SEED=s   random faults against a running cluster'
@@ -29,6 +30,10 @@ agent:
 	@$(MAKE) --no-print-directory -C agent
 
 all: setup module agent
+
+deb:
+	@$(SETUP) build deb
+	@scripts/build-deb
 
 check: setup
 	@selftests/check $(SUITES)
