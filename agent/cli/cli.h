@@ -47,6 +47,15 @@ int cli_ask(const char *method, const char *path, json_t *body, json_t **answer)
 /* "/v1/volumes/NAME/attach" with NAME escaped; caller frees. */
 char *cli_path(const char *fmt, const char *name);
 
+/* Could a node or a volume be called that? Others are not sent: a path would lead elsewhere. */
+bool cli_may_be_name(const char *name);
+
+/*
+ * Asks with GET, warns if the answer is not fresh, prints it by @print or as
+ * JSON. @path is freed. Returns an exit status.
+ */
+int cli_show(char *path, bool json, void (*print)(FILE *to, const json_t *answer));
+
 /* --- print.c --- */
 
 /* Warns on standard error when the answer is only this node's copy. */

@@ -65,7 +65,7 @@ static int connect_agent(void)
 		cli_fail("the agent's socket %s may be opened by root alone: use sudo", cli_socket);
 	else if (errno == ENOENT || errno == ECONNREFUSED)
 		cli_fail("the agent does not run on this node (nobody listens on %s): start it with "
-			 "'systemctl start holdfastd' or 'holdfastd --daemon'", cli_socket);
+			 "'systemctl start holdfast' or 'holdfastd --daemon'", cli_socket);
 	else
 		cli_fail("the agent was not reached on %s: %s", cli_socket, strerror(errno));
 	if (fd >= 0)
@@ -138,6 +138,28 @@ static int take_answer(const char *text, json_t **answer)
 	cli_fail("%s", why ? why : "the agent refused without a reason");
 	json_decref(json);
 	return CLI_FAILED;
+}
+
+bool cli_may_be_name(const char *name)
+{
+	return *name && !strchr(name, '/');
+}
+
+int cli_show(char *path, bool json, void (*print)(FILE *to, const json_t *answer))
+{
+	json_t *answer;
+	int rv = cli_ask("GET", path, NULL, &answer);
+
+	free(path);
+	if (rv)
+		return rv;
+	cli_warn_stale(answer);
+	if (json)
+		rv = cli_print_json(answer);
+	else
+		print(stdout, answer);
+	json_decref(answer);
+	return rv;
 }
 
 int cli_ask(const char *method, const char *path, json_t *body, json_t **answer)

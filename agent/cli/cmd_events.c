@@ -38,6 +38,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static void print(FILE *to, const json_t *answer)
+{
+	cli_print_events(to, json_object_get(answer, "events"));
+}
+
 static int cmd_events(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -46,23 +51,9 @@ static int cmd_events(int argc, char **argv)
 		.doc = "Prints what happened in the cluster, oldest first.",
 	};
 	struct events_options o = { .n = "500" };
-	json_t *answer;
-	char *path;
-	int rv;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	path = cli_path("/v1/events?n=%s", o.n);
-	rv = cli_ask("GET", path, NULL, &answer);
-	free(path);
-	if (rv)
-		return rv;
-	cli_warn_stale(answer);
-	if (o.json)
-		cli_print_json(answer);
-	else
-		cli_print_events(stdout, json_object_get(answer, "events"));
-	json_decref(answer);
-	return CLI_OK;
+	return cli_show(cli_path("/v1/events?n=%s", o.n), o.json, print);
 }
 
 const struct cli_command cli_events_commands[] = {

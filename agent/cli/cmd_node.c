@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct node_options {
 	bool json, may_name;
@@ -30,6 +31,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static void print_list(FILE *to, const json_t *answer)
+{
+	cli_print_nodes(to, json_object_get(answer, "nodes"));
+}
+
 static int cmd_ls(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -38,18 +44,9 @@ static int cmd_ls(int argc, char **argv)
 		.doc = "Lists the nodes of the cluster: sds leads, backups vote with it.",
 	};
 	struct node_options o = { 0 };
-	json_t *answer;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	if (cli_ask("GET", "/v1/nodes", NULL, &answer))
-		return CLI_FAILED;
-	cli_warn_stale(answer);
-	if (o.json)
-		cli_print_json(answer);
-	else
-		cli_print_nodes(stdout, json_object_get(answer, "nodes"));
-	json_decref(answer);
-	return CLI_OK;
+	return cli_show(strdup("/v1/nodes"), o.json, print_list);
 }
 
 static int cmd_info(int argc, char **argv)
@@ -61,8 +58,7 @@ static int cmd_info(int argc, char **argv)
 		.doc = "Tells about one node, by name, id or address (this node).",
 	};
 	struct node_options o = { .may_name = true };
-	json_t *answer, *status = NULL;
-	char *path;
+	json_t *status = NULL;
 	int rv;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -76,19 +72,12 @@ static int cmd_info(int argc, char **argv)
 					"make one, or 'holdfast join TOKEN' to join one");
 		}
 	}
-	path = cli_path("/v1/nodes/%s", o.name);
-	rv = cli_ask("GET", path, NULL, &answer);
-	free(path);
-	json_decref(status);
-	if (rv)
-		return rv;
-	cli_warn_stale(answer);
-	if (o.json)
-		cli_print_json(answer);
+	if (cli_may_be_name(o.name))
+		rv = cli_show(cli_path("/v1/nodes/%s", o.name), o.json, cli_print_node);
 	else
-		cli_print_node(stdout, answer);
-	json_decref(answer);
-	return CLI_OK;
+		rv = cli_fail("there is no node '%s': see 'holdfast node ls'", o.name);
+	json_decref(status);
+	return rv;
 }
 
 const struct cli_command cli_node_commands[] = {

@@ -134,23 +134,87 @@ static int take_node(struct volume_options *o, const char *command)
 	return 0;
 }
 
-static int ask_named(const struct volume_options *o, const char *method, const char *path_fmt,
-		     json_t **answer)
+typedef void (*print_fn)(const struct volume_options *o, const json_t *answer);
+
+/* Sends what was read, prints the answer. @path is freed. */
+static int send_to(struct volume_options *o, const char *method, char *path, print_fn print)
 {
-	char *path = cli_path(path_fmt, o->name);
-	int rv = cli_ask(method, path, o->body, answer);
+	json_t *answer;
+	int rv = cli_ask(method, path, o->body, &answer);
 
 	free(path);
 	json_decref(o->nodes);
+	if (rv)
+		return rv;
+	cli_warn_stale(answer);
+	if (o->json)
+		rv = cli_print_json(answer);
+	else
+		print(o, answer);
+	json_decref(answer);
 	return rv;
 }
 
-/* Prints JSON if that is asked for; true: the caller need print nothing. */
-static bool print_json(const struct volume_options *o, const json_t *answer)
+/* About the volume that was named. */
+static int send_named(struct volume_options *o, const char *method, const char *path_fmt,
+		      print_fn print)
 {
-	if (o->json)
-		cli_print_json(answer);
-	return o->json;
+	if (!cli_may_be_name(o->name))
+		return cli_fail("there is no volume '%s': see 'holdfast volume ls'", o->name);
+	return send_to(o, method, cli_path(path_fmt, o->name), print);
+}
+
+static void print_made(const struct volume_options *o, const json_t *answer)
+{
+	const json_t *slot;
+	size_t i;
+
+	(void)o;
+	printf("Volume %s (%s) is made: %s, %s on", cli_text(answer, "name"),
+	       cli_text(answer, "vdisk"), cli_text(answer, "size"), cli_text(answer, "type"));
+	json_array_foreach(json_object_get(answer, "slots"), i, slot)
+		printf("%s %s", i ? "," : "", cli_text(slot, "node"));
+	printf("\n");
+}
+
+static void print_list(const struct volume_options *o, const json_t *answer)
+{
+	(void)o;
+	cli_print_volumes(stdout, json_object_get(answer, "volumes"));
+}
+
+static void print_info(const struct volume_options *o, const json_t *answer)
+{
+	(void)o;
+	cli_print_volume(stdout, answer);
+}
+
+static void print_attached(const struct volume_options *o, const json_t *answer)
+{
+	(void)o;
+	printf("Volume %s is attached on node %s as /dev/%s.\n", cli_text(answer, "name"),
+	       cli_text(answer, "attached_on"), cli_text(answer, "vdisk"));
+}
+
+static void print_detached(const struct volume_options *o, const json_t *answer)
+{
+	(void)o;
+	printf("Volume %s (%s) is detached.\n", cli_text(answer, "name"),
+	       cli_text(answer, "vdisk"));
+}
+
+static void print_deleted(const struct volume_options *o, const json_t *answer)
+{
+	(void)o;
+	printf("Volume %s is deleted%s.\n", cli_text(answer, "deleted"),
+	       json_is_true(json_object_get(answer, "complete")) ? "" :
+	       "; its copies are given back when their nodes are there and its disk is closed");
+}
+
+static void print_waited(const struct volume_options *o, const json_t *answer)
+{
+	printf("Volume %s (%s) is %s.\n", cli_text(answer, "name"), cli_text(answer, "vdisk"),
+	       o->wait_for);
 }
 
 static int cmd_create(int argc, char **argv)
@@ -168,12 +232,11 @@ static int cmd_create(int argc, char **argv)
 		{ 0 },
 	};
 	static const struct argp argp = {
-		.options = options, .parser = parse, .args_doc = "NAME",
-		.doc = "Makes a volume and waits until all its copies are made.",
+		.options = options, .parser = parse, .args_doc = "NAME --size SIZE",
+		.doc = "Makes a volume and waits until all its copies are made.\v"
+		       "For example: holdfast volume create web --size 1GB --copies 2",
 	};
 	static struct volume_options o = { 0 };
-	json_t *answer, *slots, *slot;
-	size_t i;
 
 	begin(&o, &argp, argc, argv);
 	if (!json_object_get(o.body, "size_bytes")) {
@@ -183,20 +246,7 @@ static int cmd_create(int argc, char **argv)
 	json_object_set_new(o.body, "name", json_string(o.name));
 	if (json_array_size(o.nodes))
 		json_object_set(o.body, "nodes", o.nodes);
-	json_decref(o.nodes);
-	if (cli_ask("POST", "/v1/volumes", o.body, &answer))
-		return CLI_FAILED;
-	if (!print_json(&o, answer)) {
-		slots = json_object_get(answer, "slots");
-		printf("Volume %s (%s) is made: %s, %s on", cli_text(answer, "name"),
-		       cli_text(answer, "vdisk"), cli_text(answer, "size"),
-		       cli_text(answer, "type"));
-		json_array_foreach(slots, i, slot)
-			printf("%s %s", i ? "," : "", cli_text(slot, "node"));
-		printf("\n");
-	}
-	json_decref(answer);
-	return CLI_OK;
+	return send_to(&o, "POST", strdup("/v1/volumes"), print_made);
 }
 
 static int cmd_ls(int argc, char **argv)
@@ -207,18 +257,11 @@ static int cmd_ls(int argc, char **argv)
 		.doc = "Lists the volumes; NODENAME is where each is attached.",
 	};
 	static struct volume_options o = { .no_name = true };
-	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
-	json_decref(o.nodes);
 	json_decref(o.body);
-	if (cli_ask("GET", "/v1/volumes", NULL, &answer))
-		return CLI_FAILED;
-	cli_warn_stale(answer);
-	if (!print_json(&o, answer))
-		cli_print_volumes(stdout, json_object_get(answer, "volumes"));
-	json_decref(answer);
-	return CLI_OK;
+	o.body = NULL;
+	return send_to(&o, "GET", strdup("/v1/volumes"), print_list);
 }
 
 static int cmd_info(int argc, char **argv)
@@ -229,18 +272,11 @@ static int cmd_info(int argc, char **argv)
 		.doc = "Tells about one volume and its copies, by name, vdN or UUID.",
 	};
 	static struct volume_options o = { 0 };
-	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
 	json_decref(o.body);
 	o.body = NULL;
-	if (ask_named(&o, "GET", "/v1/volumes/%s", &answer))
-		return CLI_FAILED;
-	cli_warn_stale(answer);
-	if (!print_json(&o, answer))
-		cli_print_volume(stdout, answer);
-	json_decref(answer);
-	return CLI_OK;
+	return send_named(&o, "GET", "/v1/volumes/%s", print_info);
 }
 
 static int cmd_attach(int argc, char **argv)
@@ -257,18 +293,11 @@ static int cmd_attach(int argc, char **argv)
 		       "there.",
 	};
 	static struct volume_options o = { 0 };
-	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
 	if (take_node(&o, argv[0]))
 		return CLI_USAGE;
-	if (ask_named(&o, "POST", "/v1/volumes/%s/attach", &answer))
-		return CLI_FAILED;
-	if (!print_json(&o, answer))
-		printf("Volume %s is attached on node %s as /dev/%s.\n", cli_text(answer, "name"),
-		       cli_text(answer, "attached_on"), cli_text(answer, "vdisk"));
-	json_decref(answer);
-	return CLI_OK;
+	return send_named(&o, "POST", "/v1/volumes/%s/attach", print_attached);
 }
 
 static int cmd_detach(int argc, char **argv)
@@ -284,16 +313,9 @@ static int cmd_detach(int argc, char **argv)
 		.doc = "Detaches a volume from the node where it is attached.",
 	};
 	static struct volume_options o = { 0 };
-	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
-	if (ask_named(&o, "POST", "/v1/volumes/%s/detach", &answer))
-		return CLI_FAILED;
-	if (!print_json(&o, answer))
-		printf("Volume %s (%s) is detached.\n", cli_text(answer, "name"),
-		       cli_text(answer, "vdisk"));
-	json_decref(answer);
-	return CLI_OK;
+	return send_named(&o, "POST", "/v1/volumes/%s/detach", print_detached);
 }
 
 static int cmd_move(int argc, char **argv)
@@ -307,10 +329,10 @@ static int cmd_move(int argc, char **argv)
 	};
 	static const struct argp argp = {
 		.options = options, .parser = parse, .args_doc = "NAME --node NODE",
-		.doc = "Moves a volume to another node that has a copy of it.",
+		.doc = "Moves a volume to another node that has a copy of it.\v"
+		       "For example: holdfast volume move web --node v2",
 	};
 	static struct volume_options o = { 0 };
-	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
 	if (take_node(&o, argv[0]))
@@ -319,13 +341,7 @@ static int cmd_move(int argc, char **argv)
 		fprintf(stderr, "%s: where to is missing: --node NODE\n", argv[0]);
 		return CLI_USAGE;
 	}
-	if (ask_named(&o, "POST", "/v1/volumes/%s/move", &answer))
-		return CLI_FAILED;
-	if (!print_json(&o, answer))
-		printf("Volume %s is attached on node %s as /dev/%s.\n", cli_text(answer, "name"),
-		       cli_text(answer, "attached_on"), cli_text(answer, "vdisk"));
-	json_decref(answer);
-	return CLI_OK;
+	return send_named(&o, "POST", "/v1/volumes/%s/move", print_attached);
 }
 
 static bool is_confirmed(const struct volume_options *o)
@@ -358,19 +374,11 @@ static int cmd_rm(int argc, char **argv)
 		.doc = "Deletes a volume that is not attached, and all its data.",
 	};
 	static struct volume_options o = { 0 };
-	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
 	if (!is_confirmed(&o))
 		return CLI_FAILED;
-	if (ask_named(&o, "DELETE", "/v1/volumes/%s", &answer))
-		return CLI_FAILED;
-	if (!print_json(&o, answer))
-		printf("Volume %s is deleted%s.\n", cli_text(answer, "deleted"),
-		       json_is_true(json_object_get(answer, "complete")) ? "" :
-		       "; its copies are given back when their nodes are there and its disk is closed");
-	json_decref(answer);
-	return CLI_OK;
+	return send_named(&o, "DELETE", "/v1/volumes/%s", print_deleted);
 }
 
 static int cmd_wait(int argc, char **argv)
@@ -390,7 +398,6 @@ static int cmd_wait(int argc, char **argv)
 		.doc = "Waits for a state of a volume (30 seconds).",
 	};
 	static struct volume_options o = { 0 };
-	json_t *answer;
 
 	begin(&o, &argp, argc, argv);
 	if (take_node(&o, argv[0]))
@@ -401,13 +408,7 @@ static int cmd_wait(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	json_object_set_new(o.body, "for", json_string(o.wait_for));
-	if (ask_named(&o, "POST", "/v1/volumes/%s/wait", &answer))
-		return CLI_FAILED;
-	if (!print_json(&o, answer))
-		printf("Volume %s (%s) is %s.\n", cli_text(answer, "name"),
-		       cli_text(answer, "vdisk"), o.wait_for);
-	json_decref(answer);
-	return CLI_OK;
+	return send_named(&o, "POST", "/v1/volumes/%s/wait", print_waited);
 }
 
 const struct cli_command cli_volume_commands[] = {
