@@ -6,12 +6,14 @@
 SHELL		:= /bin/bash
 SETUP		:= scripts/setup
 
-.PHONY: help setup module agent all deb check demo demo-quick model kunit torture fuzz style clean
+.PHONY: help setup module agent all deb check check-long demo demo-quick model kunit torture fuzz style clean
 
 help:
 	@echo 'make demo    a cluster of three machines in the lab loses a node under load'
 	@echo '             VICTIM=v1|v2 FAULT=cut|pause SABOTAGE=early-ack|no-activity-log|no-marks|no-fence'
 	@echo 'make check   builds everything and passes the tests (SUITES="unit guest …" for some)'
+	@echo 'make check-long  what takes hours: every fault with ten seeds, two and three copies,'
+	@echo '             rules broken on purpose, torture (SUITES="faults torture …" for some)'
 	@echo 'make all     module for every kernel of the lab, agent, command line'
 	@echo 'make deb     Debian packages, in build/debs/'
 	@echo 'make model   the protocol model, every scenario and mutation'
@@ -37,6 +39,9 @@ deb:
 
 check: setup
 	@selftests/check $(SUITES)
+
+check-long: setup
+	@selftests/check --long $(SUITES)
 
 demo demo-quick: setup
 	@scripts/demo-quick $(if $(VICTIM),--victim $(VICTIM)) $(if $(FAULT),--fault $(FAULT)) \
