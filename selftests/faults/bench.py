@@ -41,8 +41,8 @@ class Load:
         self.file = bench.records_file()
         self.storm = Storm(bench.history, self.number, node, bench.seed * 100 + self.number,
                            f"{MOUNT}/storm", STORM_BLOCKS, 2, 4000)
-        self.records = Writer(node, f"exec hfio append --file {self.file} --interval-us 2000")
-        self.noise = Writer(node, f"exec hfio overlap --device {MOUNT}/noise --threads 3 "
+        self.records = Writer(node, f"hfio append --file {self.file} --interval-us 2000")
+        self.noise = Writer(node, f"hfio overlap --device {MOUNT}/noise --threads 3 "
                             f"--blocks {NOISE_BLOCKS} --seconds 3600 --seed {self.number}")
         self.broken = False     # an end with an error is in order
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Harm done on purpose: for each check of the fault tests, what it must see."""
+"""Harm done on purpose: for each check of the fault tests, what it must see.
+What spoils the cluster comes last."""
 
 import bench as bench_module
 from bench import DATA, DISK, MOUNT
 from cluster import Failure, on
+from history import History
 
 PLANTED = {}
+SPOILS = ["a copy differs in one byte", "the filesystem is damaged"]
 
 
 def planted(name, expected):
@@ -31,18 +34,10 @@ def old_version(bench, roles):
        "conv=notrunc,fsync")
 
 
-@planted("a copy differs in one byte", "S3: the copies")
-def other_byte(bench, roles):
+@planted("a kernel complains", "a kernel complained")
+def splat(bench, roles):
     bench.load.stop()
-    on(roles["secondary"], f"printf x | dd of={DATA} bs=1 seek=$((47 << 20)) conv=notrunc,fsync")
-
-
-@planted("the filesystem is damaged", "S1: the filesystem is damaged")
-def damage(bench, roles):
-    bench.load.stop()
-    # the count of free blocks in the superblock, on both copies
-    on(roles["primary"], f"umount {MOUNT}; printf '\\377\\377' | "
-       f"dd of={DISK} bs=1 seek=$((1024 + 12)) conv=notrunc,fsync; mount {DISK} {MOUNT}")
+    on(roles["secondary"], "echo 'WARNING: planted by a test' >/dev/kmsg")
 
 
 @planted("a client ends", "a client saw an error")
@@ -74,10 +69,21 @@ def old_client(bench, roles):
         bench_module.Load.wait_end = wait_end
 
 
-@planted("a kernel complains", "a kernel complained")
-def splat(bench, roles):
+@planted("a copy differs in one byte", "S3: the copies")
+def other_byte(bench, roles):
     bench.load.stop()
-    on(roles["secondary"], "echo 'WARNING: planted by a test' >/dev/kmsg")
+    on(roles["secondary"], f"printf x | dd of={DATA} bs=1 seek=$((47 << 20)) conv=notrunc,fsync")
+
+
+@planted("the filesystem is damaged", "S1: the filesystem is damaged")
+def damage(bench, roles):
+    bench.load.stop()
+    # a bitmap of inodes, on both copies; mounting does not read it
+    on(roles["primary"], f"""umount {MOUNT}
+        at=$(dumpe2fs {DISK} 2>/dev/null | sed -n 's/.*Inode bitmap at \\([0-9]*\\).*/\\1/p' | head -n 1)
+        size=$(dumpe2fs -h {DISK} 2>/dev/null | sed -n 's/^Block size: *//p')
+        dd if=/dev/urandom of={DISK} bs=$size seek=$at count=1 conv=notrunc,fsync
+        mount {DISK} {MOUNT}""")
 
 
 def provoke(bench, roles, plant):
@@ -86,3 +92,13 @@ def provoke(bench, roles, plant):
         return bench.judge(roles)
     except Failure as trouble:
         return [str(trouble)]
+
+
+def mend(bench):
+    """For the next one: nobody runs, and nothing is known of the blocks."""
+    for load in [bench.load] + bench.past:
+        if load:
+            load.stop()
+    bench.load, bench.past = None, []
+    bench.history = History()
+    bench.history.lines_lost = True
