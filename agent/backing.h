@@ -31,6 +31,9 @@ struct backing_info {
 
 /**
  * struct backing_slot - a slot to make or to retire
+ * @is_own: the devices were made for this slot alone: what their metadata says
+ *	of another slot is a remnant of what lay there before
+ * @is_zeroed: the data device reads as zeros from its making: none are written
  */
 struct backing_slot {
 	uint8_t		volume[16];
@@ -40,6 +43,8 @@ struct backing_slot {
 	uint64_t	size_bytes;
 	const char	*data_path;
 	const char	*meta_path;
+	bool		is_own;
+	bool		is_zeroed;
 };
 
 /*
@@ -49,6 +54,16 @@ struct backing_slot {
  */
 int backing_check(const char *data, const char *meta, struct backing_info *info, char *why,
 		  size_t why_len);
+
+/*
+ * May the whole device be taken? Refused like a pair, and if it is smaller than
+ * @min_bytes. @bytes is its size. Returns 0 or -errno.
+ */
+int backing_check_disk(const char *path, uint64_t min_bytes, uint64_t *bytes, char *why,
+		       size_t why_len);
+
+/* Does it look free, without opening it for good? For lists. */
+bool backing_looks_free(const char *path);
 
 /*
  * A file becomes a loop device with direct I/O; one that is there already for
