@@ -17,10 +17,13 @@
  * @CMD_JOIN: a node joins by a token
  * @CMD_VOLUME_CREATE: chooses places and begins to make slots
  * @CMD_SLOT_MADE: the node's agent has zeroed and formatted the slot (R16); the
- *	last one commits epoch 1
- * @CMD_SLOT_FAILED: it could not; the volume's creation is given up
+ *	last one of a new volume commits epoch 1
+ * @CMD_SLOT_FAILED: it could not; the volume's creation, or this place, is
+ *	given up
  * @CMD_VOLUME_DELETE: begins the deletion of a detached volume
  * @CMD_SLOT_RETIRED: the node's agent has given the slot's pair back
+ * @CMD_SLOT_PLACE: by the leader: a slot is to be made on a node, to be added
+ * @CMD_SLOT_UNPLACE: by the leader: it is not wanted any more
  * @CMD_ATTACH: wish: served on a node (it is not attached elsewhere)
  * @CMD_DETACH: wish: served nowhere
  * @CMD_MOVE: wish: served on another node (R13)
@@ -29,6 +32,9 @@
  * @CMD_FAILOVER: by the leader: the wanted node cannot serve, another shall
  * @CMD_NODE_DOWN: by the leader: declared down
  * @CMD_NODE_UP: by the leader: taken back
+ * @CMD_NODE_CORDON: wish: the node hands over what it serves
+ * @CMD_NODE_UNCORDON: the end of that
+ * @CMD_SET: settings of the cluster
  * @CMD_REBUILD_BEGUN: by the leader: for the event log
  * @CMD_CONF: a new configuration, compare-and-set on the epoch
  * @CMD_DRIVE_ADD: a disk of a node shall hold copies
@@ -63,6 +69,11 @@ enum command_kind {
 	CMD_DRIVE_REMOVE,
 	CMD_DRIVE_GONE,
 	CMD_DRIVE_NOTE,
+	CMD_SLOT_PLACE,
+	CMD_SLOT_UNPLACE,
+	CMD_NODE_CORDON,
+	CMD_NODE_UNCORDON,
+	CMD_SET,
 	CMD_KINDS,
 };
 
@@ -74,6 +85,8 @@ enum command_kind {
  * @STEP_READMIT: R9: exactly one slot joins the set
  * @STEP_GIVE_UP: R9: epoch+1 and nothing else, ends the counting of a slot
  * @STEP_RELEASE: R13: term+1, no primary, the set as it was
+ * @STEP_ADD: the slot that was placed and made is there, outside of the set
+ * @STEP_REMOVE: one slot outside of the set is there no more
  */
 enum conf_step {
 	STEP_NONE,
@@ -83,6 +96,8 @@ enum conf_step {
 	STEP_READMIT,
 	STEP_GIVE_UP,
 	STEP_RELEASE,
+	STEP_ADD,
+	STEP_REMOVE,
 	STEP_KINDS,
 };
 
@@ -156,8 +171,27 @@ struct cmd_failover {
 	u32	to;
 };
 
-struct cmd_node_status {	/* NODE_DOWN, NODE_UP */
+struct cmd_slot_place {		/* SLOT_PLACE, SLOT_UNPLACE */
+	u8	volume[FSM_UUID_BYTES];
+	u8	slot_nr;	/* free in the configuration */
+	u8	lost_nr;	/* PLACE: slot outside of the set; HF_MAX_SLOTS: none */
 	u32	node;
+	u64	incarnation;	/* drawn */
+};
+
+struct cmd_node_status {	/* NODE_DOWN, NODE_UP, NODE_UNCORDON */
+	u32	node;
+	u64	boot_id;	/* NODE_UP: of its last report */
+};
+
+struct cmd_node_cordon {
+	u32			node;
+	enum fsm_cordon		cordon;
+	u64			boot_id;	/* of its last report, 0: none */
+};
+
+struct cmd_set {
+	u32	rebuild_delay_ms;
 };
 
 struct cmd_rebuild_begun {
@@ -237,6 +271,9 @@ struct command {
 		struct cmd_drive_made		drive_made;
 		struct cmd_drive		drive;
 		struct cmd_drive_note		drive_note;
+		struct cmd_slot_place		slot_place;
+		struct cmd_node_cordon		node_cordon;
+		struct cmd_set			set;
 	};
 };
 

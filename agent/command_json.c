@@ -38,6 +38,11 @@ static const char *const kind_names[CMD_KINDS] = {
 	[CMD_DRIVE_REMOVE]	= "drive_remove",
 	[CMD_DRIVE_GONE]	= "drive_gone",
 	[CMD_DRIVE_NOTE]	= "drive_note",
+	[CMD_SLOT_PLACE]	= "slot_place",
+	[CMD_SLOT_UNPLACE]	= "slot_unplace",
+	[CMD_NODE_CORDON]	= "node_cordon",
+	[CMD_NODE_UNCORDON]	= "node_uncordon",
+	[CMD_SET]		= "set",
 };
 
 static const char *const step_names[STEP_KINDS] = {
@@ -47,6 +52,8 @@ static const char *const step_names[STEP_KINDS] = {
 	[STEP_READMIT]	= "readmit",
 	[STEP_GIVE_UP]	= "give_up",
 	[STEP_RELEASE]	= "release",
+	[STEP_ADD]	= "add",
+	[STEP_REMOVE]	= "remove",
 };
 
 static const char *const attach_names[] = {
@@ -202,6 +209,38 @@ static void slot_from_json(struct json_reader *r, struct cmd_slot *s, bool faile
 		json_take_text(r, "reason", s->reason, sizeof(s->reason));
 }
 
+static void place_to_json(json_t **json, const struct cmd_slot_place *p)
+{
+	json_put_bytes(json, "volume", p->volume, sizeof(p->volume));
+	json_put_uint(json, "slot", p->slot_nr);
+	json_put_uint(json, "lost", p->lost_nr);
+	json_put_uint(json, "node", p->node);
+	json_put_id(json, "incarnation", p->incarnation);
+}
+
+static void place_from_json(struct json_reader *r, struct cmd_slot_place *p)
+{
+	json_take_bytes(r, "volume", p->volume, sizeof(p->volume));
+	p->slot_nr = (u8)json_take_uint(r, "slot", 0, HF_MAX_SLOTS - 1);
+	p->lost_nr = (u8)json_take_uint(r, "lost", 0, HF_MAX_SLOTS);
+	p->node = (u32)json_take_uint(r, "node", 1, UINT32_MAX);
+	p->incarnation = json_take_id(r, "incarnation");
+}
+
+static void cordon_to_json(json_t **json, const struct cmd_node_cordon *c)
+{
+	json_put_uint(json, "node", c->node);
+	json_put_text(json, "cordon", fsm_cordon_name(c->cordon));
+	json_put_id(json, "boot_id", c->boot_id);
+}
+
+static void cordon_from_json(struct json_reader *r, struct cmd_node_cordon *c)
+{
+	c->node = (u32)json_take_uint(r, "node", 1, UINT32_MAX);
+	c->cordon = json_take_enum(r, "cordon", fsm_cordon_names, FSM_CORDONS);
+	c->boot_id = json_take_id(r, "boot_id");
+}
+
 static void conf_cmd_to_json(json_t **json, const struct cmd_conf *c)
 {
 	json_put_text(json, "step", conf_step_name(c->step));
@@ -331,7 +370,9 @@ static void body_to_json(json_t **json, const struct command *cmd)
 		break;
 	case CMD_NODE_DOWN:
 	case CMD_NODE_UP:
+	case CMD_NODE_UNCORDON:
 		json_put_uint(json, "node", cmd->node_status.node);
+		json_put_id(json, "boot_id", cmd->node_status.boot_id);
 		break;
 	case CMD_REBUILD_BEGUN:
 		json_put_bytes(json, "volume", cmd->rebuild_begun.volume, FSM_UUID_BYTES);
@@ -347,6 +388,16 @@ static void body_to_json(json_t **json, const struct command *cmd)
 	case CMD_DRIVE_GONE:
 	case CMD_DRIVE_NOTE:
 		drive_to_json(json, cmd);
+		break;
+	case CMD_SLOT_PLACE:
+	case CMD_SLOT_UNPLACE:
+		place_to_json(json, &cmd->slot_place);
+		break;
+	case CMD_NODE_CORDON:
+		cordon_to_json(json, &cmd->node_cordon);
+		break;
+	case CMD_SET:
+		json_put_uint(json, "rebuild_delay_ms", cmd->set.rebuild_delay_ms);
 		break;
 	default:
 		json_put(json, "kind", NULL);
@@ -396,7 +447,9 @@ static void body_from_json(struct json_reader *r, struct command *cmd)
 		break;
 	case CMD_NODE_DOWN:
 	case CMD_NODE_UP:
+	case CMD_NODE_UNCORDON:
 		cmd->node_status.node = (u32)json_take_uint(r, "node", 1, UINT32_MAX);
+		cmd->node_status.boot_id = json_take_id(r, "boot_id");
 		break;
 	case CMD_REBUILD_BEGUN:
 		json_take_bytes(r, "volume", cmd->rebuild_begun.volume, FSM_UUID_BYTES);
@@ -413,6 +466,17 @@ static void body_from_json(struct json_reader *r, struct command *cmd)
 	case CMD_DRIVE_GONE:
 	case CMD_DRIVE_NOTE:
 		drive_from_json(r, cmd);
+		break;
+	case CMD_SLOT_PLACE:
+	case CMD_SLOT_UNPLACE:
+		place_from_json(r, &cmd->slot_place);
+		break;
+	case CMD_NODE_CORDON:
+		cordon_from_json(r, &cmd->node_cordon);
+		break;
+	case CMD_SET:
+		cmd->set.rebuild_delay_ms = (u32)json_take_uint(r, "rebuild_delay_ms", 0,
+								UINT32_MAX);
 		break;
 	default:
 		r->failed = true;

@@ -102,12 +102,21 @@ static bool leaves_lane(enum action_kind kind)
 	       kind == ACT_SLOT_RETIRE;
 }
 
+/* Making and retiring take their time, and are not done over each other. */
+static bool same_devices(const struct action *a, const struct action *b)
+{
+	return (a->kind == ACT_SLOT_MAKE || a->kind == ACT_SLOT_RETIRE) &&
+	       (b->kind == ACT_SLOT_MAKE || b->kind == ACT_SLOT_RETIRE) &&
+	       !strcmp(a->meta_path, b->meta_path);
+}
+
 static bool in_flight(const struct execute *execute, const struct action *action)
 {
 	const struct flight *flight;
 
 	for (flight = execute->flights; flight; flight = flight->next)
-		if (same_action(&flight->action, action))
+		if (same_action(&flight->action, action) ||
+		    same_devices(&flight->action, action))
 			return true;
 	return false;
 }

@@ -115,12 +115,14 @@ struct heard {
  * struct node_report - what an agent tells in a heartbeat
  * @boot_id: drawn by the agent once in a boot of the machine (kept in /run)
  * @state_version: fsm.version of its copy
+ * @leading: it leads, and has applied all that was committed before
  */
 struct node_report {
 	u32			node;
 	u64			boot_id;
 	char			agent_version[32];
 	u64			state_version;
+	bool			leading;
 	unsigned int		nr_heard;
 	struct heard		heard[FSM_MAX_NODES];
 	struct kernel_view	view;

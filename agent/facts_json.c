@@ -233,6 +233,7 @@ json_t *node_report_to_json(const struct node_report *report)
 	json_put_id(&json, "boot_id", report->boot_id);
 	json_put_text(&json, "agent_version", report->agent_version);
 	json_put_uint(&json, "state_version", report->state_version);
+	json_put_bool(&json, "leading", report->leading);
 	for (i = 0; i < report->nr_heard && i < FSM_MAX_NODES; i++) {
 		json_t *h = json_object();
 
@@ -272,6 +273,7 @@ int node_report_from_json(const json_t *json, struct node_report *report, char *
 	json_take_text(&r, "agent_version", report->agent_version,
 		       sizeof(report->agent_version));
 	report->state_version = json_take_uint(&r, "state_version", 0, INT64_MAX);
+	report->leading = json_take_bool(&r, "leading");
 	heard = json_take_array(&r, "heard", FSM_MAX_NODES);
 	view = json_take_object(&r, "view");
 	if (json_reader_end(&r))

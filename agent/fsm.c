@@ -2,8 +2,9 @@
 /*
  * The state machine's frame: life of the state, dispatch of commands, outcomes
  * for retries, the ring of events, lookups and roles.  What the commands do is
- * in fsm_member.c (nodes, tokens), fsm_drive.c (drives), fsm_volume.c (volumes), fsm_wish.c (where
- * they are served) and fsm_conf.c (configurations).  No locks: one thread.
+ * in fsm_member.c (nodes, tokens), fsm_cordon.c (which of them count), fsm_drive.c
+ * (drives), fsm_volume.c (volumes), fsm_place.c (where slots lie), fsm_wish.c
+ * (where volumes are served) and fsm_conf.c (configurations).  No locks: one thread.
  */
 #include "fsm.h"
 
@@ -39,6 +40,7 @@ struct fsm *fsm_new(void)
 
 	memset(fsm, 0, sizeof(*fsm));
 	fsm->next_event_seq = 1;
+	fsm->rebuild_delay_ms = FSM_REBUILD_DELAY_MS;
 	return fsm;
 }
 
@@ -130,6 +132,11 @@ static const fsm_do_fn handlers[CMD_KINDS] = {
 	[CMD_DRIVE_REMOVE]	= fsm_do_drive_remove,
 	[CMD_DRIVE_GONE]	= fsm_do_drive_gone,
 	[CMD_DRIVE_NOTE]	= fsm_do_drive_note,
+	[CMD_SLOT_PLACE]	= fsm_do_place,
+	[CMD_SLOT_UNPLACE]	= fsm_do_unplace,
+	[CMD_NODE_CORDON]	= fsm_do_cordon,
+	[CMD_NODE_UNCORDON]	= fsm_do_uncordon,
+	[CMD_SET]		= fsm_do_set,
 };
 
 static void remember(struct fsm *fsm, u64 id, const struct fsm_result *result)
@@ -280,35 +287,6 @@ u32 fsm_volume_served_on(const struct fsm_volume *vol)
 	return vol->conf.primary_node;
 }
 
-const struct fsm_backing *fsm_slot_backing(const struct fsm *fsm, const struct fsm_volume *vol,
-					   int slot_nr)
-{
-	const struct fsm_node *node;
-
-	if (slot_nr < 0 || slot_nr >= HF_MAX_SLOTS || !vol->conf.slots[slot_nr].node)
-		return NULL;
-	node = fsm_node_by_id(fsm, vol->conf.slots[slot_nr].node);
-	if (!node || vol->backing[slot_nr] >= node->nr_backing)
-		return NULL;
-	return &node->backing[vol->backing[slot_nr]];
-}
-
-u64 fsm_node_free_bytes(const struct fsm *fsm, const struct fsm_node *node)
-{
-	u64 bytes = 0;
-	unsigned int i;
-
-	for (i = 0; i < node->nr_backing; i++) {
-		if (!node->backing[i].used)
-			bytes += node->backing[i].size_bytes;
-	}
-	for (i = 0; i < fsm->nr_drives; i++) {
-		if (fsm->drives[i].node == node->id)
-			bytes += fsm_drive_free_bytes(fsm, &fsm->drives[i]);
-	}
-	return bytes;
-}
-
 /* ------------------------------------------------------------------ roles */
 
 static unsigned int voters(const struct fsm *fsm)
@@ -343,6 +321,18 @@ void fsm_node_role(const struct fsm *fsm, u32 id, u32 leader, char *role, size_t
 		}
 	}
 	snprintf(role, size, "standard");
+}
+
+const char *const fsm_cordon_names[FSM_CORDONS] = {
+	[FSM_CORDON_NONE]	= "none",
+	[FSM_CORDON_OPERATOR]	= "operator",
+	[FSM_CORDON_FORCE]	= "force",
+	[FSM_CORDON_SHUTDOWN]	= "shutdown",
+};
+
+const char *fsm_cordon_name(enum fsm_cordon cordon)
+{
+	return cordon < FSM_CORDONS ? fsm_cordon_names[cordon] : "none";
 }
 
 const char *fsm_status_name(enum fsm_node_status status)

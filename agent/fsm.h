@@ -38,35 +38,60 @@ enum {
 	FSM_DOMAIN_BYTES	= 8,	/* module tag of an event */
 	FSM_UUID_BYTES		= 16,
 	FSM_HASH_BYTES		= 32,
+	FSM_REBUILD_DELAY_MS	= 60 * 1000,	/* default of the setting */
+	FSM_MAX_REBUILD_DELAY_MS = 7 * 24 * 3600 * 1000,
 };
 
 struct command;
 
 enum fsm_node_status {
 	FSM_NODE_NORMAL,
-	FSM_NODE_CORDONED,	/* declared down; nothing is placed on or attached to it */
+	FSM_NODE_CORDONED,	/* nothing is placed on or attached to it */
 };
 
-/*
- * A data device and its metadata device: a pair that the operator named, or two
- * logical volumes of one slot on a drive.
- * @drive: id of the drive; 0: a pair
- * @data_path: empty: the entry is free for a slot on a drive
+/* Why a node that may be alive is cordoned. */
+enum fsm_cordon {
+	FSM_CORDON_NONE,
+	FSM_CORDON_OPERATOR,	/* its volumes are handed over as they are closed */
+	FSM_CORDON_FORCE,	/* open disks are let go with errors */
+	FSM_CORDON_SHUTDOWN,	/* it is about to go: open disks wait a moment only */
+	FSM_CORDONS,
+};
+
+/**
+ * struct fsm_backing - a data device and its metadata device
+ * @drive: id of the drive that has both as logical volumes; 0: a pair
+ * @data_path, @meta_path: as the operator named them; empty: the entry is free
+ *	for a slot on a drive
+ * @size_bytes: that a volume may use
+ * @rotational: HDD, else SSD
+ * @used: it belongs to slot @slot_nr, @incarnation, of @volume; these are
+ *	zero otherwise
+ * @retiring: that slot is gone, and the node has not confirmed yet that
+ *	nothing of it is left here; @used still
  */
 struct fsm_backing {
 	char	data_path[FSM_PATH_BYTES];
 	char	meta_path[FSM_PATH_BYTES];
 	u32	drive;
-	u64	size_bytes;		/* that a volume may use */
-	bool	rotational;		/* HDD, else SSD */
-	u8	volume[FSM_UUID_BYTES];	/* whose slot it is, if @used */
+	u64	size_bytes;
+	bool	rotational;
 	bool	used;
+	bool	retiring;
+	u8	slot_nr;
+	u64	incarnation;
+	u8	volume[FSM_UUID_BYTES];
 };
 
 /**
  * struct fsm_node - one node
  * @id: never 0; also its id in raft
  * @join_order: 1 for the node that made the cluster; gaps never occur
+ * @status: cordoned while it is @down or there is a @cordon
+ * @down: the leader has declared it down; it serves nothing and nobody waits
+ *	for it
+ * @cordon: an operator or its own shutdown asked for it; the node may be alive
+ * @cordon_boot: the boot in which that was asked; it ends with another
  * @failover_open: a failover of volumes that were attached here is under way
  *	(event 1019 is owed)
  */
@@ -77,6 +102,9 @@ struct fsm_node {
 	u16			port;
 	u32			join_order;
 	enum fsm_node_status	status;
+	bool			down;
+	enum fsm_cordon		cordon;
+	u64			cordon_boot;
 	bool			failover_open;
 	u64			joined_ms;	/* unix */
 	u64			status_ms;	/* unix, since when @status holds */
@@ -145,6 +173,21 @@ enum fsm_volume_state {
 };
 
 /**
+ * struct fsm_place - a slot that is to be added
+ * @node: 0: there is none
+ * @lost_nr: the slot that it is to replace; HF_MAX_SLOTS: none
+ * @made: its node has zeroed and formatted it (R16): it may be added
+ * The backing on @node is used for (volume, @slot_nr, @incarnation).
+ */
+struct fsm_place {
+	u32	node;
+	u8	slot_nr;
+	u8	lost_nr;
+	bool	made;
+	u64	incarnation;
+};
+
+/**
  * struct fsm_volume - one volume
  * @wanted_node: node that shall serve it; 0: none. Where it *is* served says
  *	fsm_volume_served_on()
@@ -158,7 +201,12 @@ enum fsm_volume_state {
  *	cites with an unclean life (R10); 0 once it is activated
  * @made_mask, @retired_mask: slots made (CREATING), given back (DELETING)
  * @rebuilding_mask: slots for which event 1003 was logged and 1020 not yet
- * @backing: for each slot number the index of its pair on its node
+ * @added_mask: slots that were added to replace one and are not in sync yet
+ * @place: the slot that is being made to be added
+ * @failed_node, @failed_ms, @failures: the last node that could not make a
+ *	slot, when (unix), and how often in a row
+ * @backing: for each slot number, that of @place too, the index of its pair on
+ *	its node
  * @conf: the configuration; epoch 0 while CREATING, @conf.vdisk valid always
  */
 struct fsm_volume {
@@ -181,6 +229,11 @@ struct fsm_volume {
 	u8			made_mask;
 	u8			retired_mask;
 	u8			rebuilding_mask;
+	u8			added_mask;
+	struct fsm_place	place;
+	u32			failed_node;
+	u64			failed_ms;
+	u32			failures;
 	u8			backing[HF_MAX_SLOTS];
 	struct hf_conf_data	conf;
 };
@@ -225,6 +278,7 @@ struct fsm_outcome {
 /**
  * struct fsm - the whole state
  * @version: grows by one with every command applied
+ * @rebuild_delay_ms: setting: a copy that is away this long is made elsewhere
  * @events: ring of @event_count, oldest at @event_first
  * @outcomes: ring of the last FSM_REMEMBERED outcomes
  *
@@ -235,6 +289,7 @@ struct fsm {
 	bool			initialized;
 	u8			cluster[FSM_UUID_BYTES];
 	u64			version;
+	u32			rebuild_delay_ms;
 	unsigned int		nr_nodes;
 	struct fsm_node		*nodes;		/* by join order */
 	unsigned int		nr_drives;
@@ -298,6 +353,12 @@ u64 fsm_drive_promised_bytes(const struct fsm *fsm, const struct fsm_drive *driv
 u64 fsm_drive_free_bytes(const struct fsm *fsm, const struct fsm_drive *drive);
 /* Size of the metadata device of a slot, in whole extents; 0: no such volume. */
 u64 fsm_slot_meta_bytes(u64 size_bytes);
+/*
+ * May a slot of @size bytes of @vol (NULL: of a new volume) be placed on @node:
+ * it is normal, has room, no slot of the volume, nor what is left of one?
+ */
+bool fsm_node_can_hold(const struct fsm *fsm, const struct fsm_node *node,
+		       const struct fsm_volume *vol, u64 size);
 
 /*
  * Raft: the first three nodes by join order vote (five of more than ten). A
@@ -307,6 +368,8 @@ bool fsm_node_votes(const struct fsm *fsm, u32 id);
 /* "sds" for @leader, "backup1"… for the other voters by join order, "standard". */
 void fsm_node_role(const struct fsm *fsm, u32 id, u32 leader, char *role, size_t size);
 const char *fsm_status_name(enum fsm_node_status status);
+extern const char *const fsm_cordon_names[FSM_CORDONS];
+const char *fsm_cordon_name(enum fsm_cordon cordon);
 
 /* @index 0: the oldest kept. */
 const struct fsm_event *fsm_event_at(const struct fsm *fsm, unsigned int index);

@@ -51,13 +51,14 @@ static bool one_bit(u8 mask)
 static enum fsm_code check_constant(const struct step *s)
 {
 	const struct hf_conf_data *old = s->old, *new = s->new;
+	bool slots = s->cmd->step == STEP_ADD || s->cmd->step == STEP_REMOVE;
 	int i;
 
 	if (memcmp(old->volume, new->volume, sizeof(old->volume)) ||
 	    old->size_bytes != new->size_bytes || old->policies != new->policies ||
 	    old->held_timeout_ms != new->held_timeout_ms || old->vdisk != new->vdisk)
 		return ILLEGAL(s, "a configuration step changes UUID, size, policies or number of the volume");
-	for (i = 0; i < HF_MAX_SLOTS; i++) {
+	for (i = 0; i < HF_MAX_SLOTS && !slots; i++) {
 		if (old->slots[i].node != new->slots[i].node)
 			return ILLEGAL(s, "slot %d is put on another node without being added anew", i);
 		if (old->slots[i].incarnation != new->slots[i].incarnation)
@@ -174,6 +175,9 @@ static enum fsm_code check_readmit(const struct step *s)
 		return ILLEGAL(s, "a readmission drops a slot (R3)");
 	if (!one_bit(added) || !s->cmd->life)
 		return ILLEGAL(s, "a readmission is of one slot and one life (R9)");
+	if (__builtin_popcount(s->old->in_sync_mask) >= s->vol->copies)
+		return fsm_refuse(s->res, FSM_STALE, "volume %s has all its copies in sync",
+				  s->vol->name);
 	return FSM_OK;
 }
 
@@ -199,6 +203,68 @@ static enum fsm_code check_release(const struct step *s)
 	return FSM_OK;
 }
 
+/* The only slot that the step makes or ends; -1: none, or more, or others change. */
+static int changed_slot(const struct hf_conf_data *old, const struct hf_conf_data *new)
+{
+	int i, changed = -1;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		const struct hf_conf_slot *a = &old->slots[i], *b = &new->slots[i];
+
+		if (a->node == b->node && a->incarnation == b->incarnation)
+			continue;
+		if (changed >= 0 || (a->node && b->node))
+			return -1;
+		changed = i;
+	}
+	return changed;
+}
+
+/* R3b, R9: a slot begins outside of the set, with an incarnation of its own. */
+static enum fsm_code check_add(const struct step *s)
+{
+	const struct fsm_place *place = &s->vol->place;
+	int slot = changed_slot(s->old, s->new);
+	enum fsm_code code = check_serving(s);
+
+	if (code)
+		return code;
+	if (s->new->in_sync_mask != s->old->in_sync_mask)
+		return ILLEGAL(s, "adding a slot changes the in-sync set (R9)");
+	if (slot < 0 || s->old->slots[slot].node)
+		return ILLEGAL(s, "an addition is of one slot, under a free number (R3b)");
+	if (!place->node || place->slot_nr != slot || place->node != s->new->slots[slot].node ||
+	    place->incarnation != s->new->slots[slot].incarnation)
+		return fsm_refuse(s->res, FSM_STALE, "slot %d of volume %s was not placed so",
+				  slot, s->vol->name);
+	if (!place->made)
+		return ILLEGAL(s, "a slot is added before it is made (R16)");
+	if (hf_conf_slot_of(s->old, place->node) >= 0)
+		return ILLEGAL(s, "a second slot is put on one node");
+	return FSM_OK;
+}
+
+/* R3b: only a slot that does not count is taken away, and a number is freed by it. */
+static enum fsm_code check_remove(const struct step *s)
+{
+	u8 left = hf_conf_used_mask(s->new);
+	int slot = changed_slot(s->old, s->new);
+	enum fsm_code code = check_serving(s);
+
+	if (code)
+		return code;
+	if (s->new->in_sync_mask != s->old->in_sync_mask)
+		return ILLEGAL(s, "removing a slot changes the in-sync set (R3)");
+	if (slot < 0 || s->new->slots[slot].node)
+		return ILLEGAL(s, "a removal is of one slot");
+	if (s->old->in_sync_mask & 1 << slot)
+		return ILLEGAL(s, "a slot of the in-sync set is removed (R3)");
+	if (__builtin_popcount(left) < s->vol->copies &&
+	    hf_conf_used_mask(s->old) != (1 << HF_MAX_SLOTS) - 1)
+		return ILLEGAL(s, "a slot is removed before another is in its place");
+	return FSM_OK;
+}
+
 static enum fsm_code check_step(const struct step *s)
 {
 	enum fsm_code code = check_constant(s);
@@ -218,6 +284,10 @@ static enum fsm_code check_step(const struct step *s)
 		return check_give_up(s);
 	case STEP_RELEASE:
 		return check_release(s);
+	case STEP_ADD:
+		return check_add(s);
+	case STEP_REMOVE:
+		return check_remove(s);
 	default:
 		return ILLEGAL(s, "the configuration step is not known");
 	}
@@ -258,6 +328,28 @@ static void log_activated(struct fsm *fsm, const struct command *cmd, struct fsm
 	}
 }
 
+/* The placed slot is one of the configuration from here on. */
+static void after_add(struct fsm *fsm, const struct command *cmd, struct fsm_volume *vol)
+{
+	vol->added_mask |= (u8)(1 << vol->place.slot_nr);
+	vol->rebuilding_mask &= (u8)~(1 << vol->place.slot_nr);
+	fsm_log(fsm, cmd, FSM_INFO, "VD", 1021, "volume %s (vd%u) new copy on node %08x",
+		vol->name, vol->conf.vdisk, vol->place.node);
+	memset(&vol->place, 0, sizeof(vol->place));
+}
+
+/* Before the configuration forgets it. */
+static void before_remove(struct fsm *fsm, const struct command *cmd, struct fsm_volume *vol)
+{
+	int slot = changed_slot(&vol->conf, &cmd->conf.conf);
+
+	fsm_log(fsm, cmd, FSM_INFO, "VD", 1022, "volume %s (vd%u) copy on node %08x retired",
+		vol->name, vol->conf.vdisk, vol->conf.slots[slot].node);
+	fsm_pair_retire(fsm, vol, (u8)slot);
+	vol->added_mask &= (u8)~(1 << slot);
+	vol->rebuilding_mask &= (u8)~(1 << slot);
+}
+
 static void after_step(struct fsm *fsm, const struct command *cmd, struct fsm_volume *vol, u8 was)
 {
 	u8 gone = was & (u8)~vol->conf.in_sync_mask;
@@ -287,6 +379,12 @@ static void after_step(struct fsm *fsm, const struct command *cmd, struct fsm_vo
 		fsm_log(fsm, cmd, FSM_INFO, "VD", 1020,
 			"volume %s (vd%u) rebuild completed, ret:0", vol->name, vol->conf.vdisk);
 		vol->rebuilding_mask &= (u8)~added;
+		if (vol->added_mask & added)
+			vol->failures = 0;
+		vol->added_mask &= (u8)~added;
+		break;
+	case STEP_ADD:
+		after_add(fsm, cmd, vol);
 		break;
 	case STEP_RELEASE:
 		vol->named_unclean_mask = 0;
@@ -319,6 +417,8 @@ enum fsm_code fsm_do_conf(struct fsm *fsm, const struct command *cmd, struct fsm
 	if (code)
 		return code;
 	was = vol->conf.in_sync_mask;
+	if (cmd->conf.step == STEP_REMOVE)
+		before_remove(fsm, cmd, vol);
 	vol->conf = cmd->conf.conf;
 	after_step(fsm, cmd, vol, was);
 	return FSM_OK;

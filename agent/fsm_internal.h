@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Shared by fsm.c, fsm_member.c, fsm_volume.c and fsm_conf.c alone.  Each
+ * Shared by fsm.c and fsm_*.c alone.  Each
  * fsm_do_…() checks all of its command before it changes anything, and returns
  * FSM_OK or what fsm_refuse() returned.
  */
@@ -58,6 +58,22 @@ int fsm_drive_reserve(struct fsm_node *node, const struct fsm_drive *drive, u64 
 		      const u8 *volume, u8 slot_nr, u64 incarnation);
 /* The entry of a slot that was given back is free again. */
 void fsm_drive_free(struct fsm_node *node, unsigned int index);
+enum fsm_code fsm_do_cordon(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+enum fsm_code fsm_do_uncordon(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+enum fsm_code fsm_do_set(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+
+/* fsm_place.c: take the best drive or free pair of a node for a slot; false: none. */
+bool fsm_pair_reserve(struct fsm *fsm, struct fsm_volume *vol, u8 slot_nr, u32 id,
+		      u64 incarnation);
+void fsm_pair_retire(struct fsm *fsm, struct fsm_volume *vol, u8 slot_nr);
+void fsm_pair_free(struct fsm *fsm, u32 id, struct fsm_backing *pair);
+struct fsm_backing *fsm_pair_retiring(struct fsm *fsm, u32 id, const u8 *volume,
+				      u64 incarnation);
+/* The slot that is being placed is given up, if there is one. */
+void fsm_place_end(struct fsm *fsm, struct fsm_volume *vol);
+void fsm_place_failed(struct fsm *fsm, const struct command *cmd, struct fsm_volume *vol);
+enum fsm_code fsm_do_place(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
+enum fsm_code fsm_do_unplace(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
 
 enum fsm_code fsm_do_create(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);
 enum fsm_code fsm_do_made(struct fsm *fsm, const struct command *cmd, struct fsm_result *res);

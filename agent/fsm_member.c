@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Commands about nodes and tokens: a cluster is made, nodes join by one-time
- * tokens, are declared down and taken back.  Whether a node is down is decided
- * by the leader's planner (plan_nodes.c), not here.
+ * tokens.  Whether they may be relied upon is in fsm_cordon.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -197,44 +196,5 @@ enum fsm_code fsm_do_join(struct fsm *fsm, const struct command *cmd, struct fsm
 		return code;
 	token->used = true;
 	add_node(fsm, cmd, &cmd->join.node);
-	return FSM_OK;
-}
-
-enum fsm_code fsm_do_node_down(struct fsm *fsm, const struct command *cmd, struct fsm_result *res)
-{
-	struct fsm_node *node = fsm_node_get(fsm, cmd->node_status.node);
-	unsigned int i;
-
-	if (!node)
-		return fsm_refuse(res, FSM_UNKNOWN, "there is no node %08x",
-				  cmd->node_status.node);
-	if (node->status == FSM_NODE_CORDONED)
-		return FSM_OK;
-	node->status = FSM_NODE_CORDONED;
-	node->status_ms = cmd->time_ms;
-	/* What is rebuilt there begins anew when it is back. */
-	for (i = 0; i < fsm->nr_volumes; i++) {
-		int slot = hf_conf_slot_of(&fsm->volumes[i].conf, node->id);
-
-		if (slot >= 0)
-			fsm->volumes[i].rebuilding_mask &= (u8)~(1 << slot);
-	}
-	fsm_log(fsm, cmd, FSM_WARNING, "DFS", 2010, "ID %08x node is cordoned", node->id);
-	fsm_log(fsm, cmd, FSM_INFO, "DFS", 1002, "ID %08x node will exit", node->id);
-	return FSM_OK;
-}
-
-enum fsm_code fsm_do_node_up(struct fsm *fsm, const struct command *cmd, struct fsm_result *res)
-{
-	struct fsm_node *node = fsm_node_get(fsm, cmd->node_status.node);
-
-	if (!node)
-		return fsm_refuse(res, FSM_UNKNOWN, "there is no node %08x",
-				  cmd->node_status.node);
-	if (node->status == FSM_NODE_NORMAL)
-		return FSM_OK;
-	node->status = FSM_NODE_NORMAL;
-	node->status_ms = cmd->time_ms;
-	fsm_log(fsm, cmd, FSM_INFO, "DFS", 1005, "ID %08x node is back", node->id);
 	return FSM_OK;
 }

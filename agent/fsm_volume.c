@@ -1,50 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Commands about the life of a volume: places are chosen, slots are made (R16),
- * epoch 1 is committed, and at the end slots are retired.  Where a volume is
- * served is in fsm_wish.c.
+ * Commands about the life of a volume: nodes are chosen, slots are made (R16),
+ * epoch 1 is committed, and at the end slots are retired.  Which pair of a node
+ * a slot gets is in fsm_place.c, where a volume is served in fsm_wish.c.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "fsm_internal.h"
 
-struct place {
-	u32		node;
-	unsigned int	pair;
-};
-
-/* The smallest free pair of @node that holds @size; -1: none. */
-static int best_pair(const struct fsm_node *node, u64 size)
-{
-	int best = -1;
-	unsigned int i;
-
-	for (i = 0; i < node->nr_backing; i++) {
-		const struct fsm_backing *pair = &node->backing[i];
-
-		if (pair->used || pair->size_bytes < size)
-			continue;
-		if (best < 0 || pair->size_bytes < node->backing[best].size_bytes)
-			best = (int)i;
-	}
-	return best;
-}
-
-static bool chosen(const struct place *places, unsigned int count, u32 node)
+static bool chosen(const u32 *places, unsigned int count, u32 node)
 {
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		if (places[i].node == node)
+		if (places[i] == node)
 			return true;
 	}
 	return false;
 }
 
 /* Most free backing first, then the order of joining. NULL: no node is left. */
-static const struct fsm_node *next_node(const struct fsm *fsm, u64 size,
-					const struct place *places, unsigned int count)
+static const struct fsm_node *next_node(const struct fsm *fsm, u64 size, const u32 *places,
+					unsigned int count)
 {
 	const struct fsm_node *best = NULL;
 	unsigned int i;
@@ -52,8 +30,7 @@ static const struct fsm_node *next_node(const struct fsm *fsm, u64 size,
 	for (i = 0; i < fsm->nr_nodes; i++) {
 		const struct fsm_node *node = &fsm->nodes[i];
 
-		if (node->status != FSM_NODE_NORMAL || chosen(places, count, node->id) ||
-		    best_pair(node, size) < 0)
+		if (chosen(places, count, node->id) || !fsm_node_can_hold(fsm, node, NULL, size))
 			continue;
 		if (!best || fsm_node_free_bytes(fsm, node) > fsm_node_free_bytes(fsm, best))
 			best = node;
@@ -62,7 +39,7 @@ static const struct fsm_node *next_node(const struct fsm *fsm, u64 size,
 }
 
 static enum fsm_code place_named(const struct fsm *fsm, const struct cmd_volume_create *c,
-				 unsigned int i, struct place *places, struct fsm_result *res)
+				 unsigned int i, u32 *places, struct fsm_result *res)
 {
 	const struct fsm_node *node = fsm_node_by_id(fsm, c->nodes[i]);
 	char size[32];
@@ -78,17 +55,16 @@ static enum fsm_code place_named(const struct fsm *fsm, const struct cmd_volume_
 		return fsm_refuse(res, FSM_REFUSED,
 				  "node %s is cordoned: name another node, or wait until it is back",
 				  node->name);
-	if (best_pair(node, c->size_bytes) < 0)
+	if (!fsm_node_can_hold(fsm, node, NULL, c->size_bytes))
 		return fsm_refuse(res, FSM_REFUSED,
 				  "node %s has no free backing of %s or more: name another node",
 				  node->name, fsm_size_text(c->size_bytes, size, sizeof(size)));
-	places[i].node = node->id;
-	places[i].pair = (unsigned int)best_pair(node, c->size_bytes);
+	places[i] = node->id;
 	return FSM_OK;
 }
 
 static enum fsm_code choose_places(const struct fsm *fsm, const struct cmd_volume_create *c,
-				   struct place *places, struct fsm_result *res)
+				   u32 *places, struct fsm_result *res)
 {
 	enum fsm_code code;
 	unsigned int i;
@@ -108,8 +84,7 @@ static enum fsm_code choose_places(const struct fsm *fsm, const struct cmd_volum
 					  c->copies, c->copies == 1 ? "copy" : "copies",
 					  fsm_size_text(c->size_bytes, size, sizeof(size)),
 					  c->copies == 1 ? "needs" : "need", i == 1 ? "is" : "are", i);
-		places[i].node = node->id;
-		places[i].pair = (unsigned int)best_pair(node, c->size_bytes);
+		places[i] = node->id;
 	}
 	return FSM_OK;
 }
@@ -185,7 +160,7 @@ static u32 free_vdisk(const struct fsm *fsm)
 enum fsm_code fsm_do_create(struct fsm *fsm, const struct command *cmd, struct fsm_result *res)
 {
 	const struct cmd_volume_create *c = &cmd->volume_create;
-	struct place places[HF_MAX_SLOTS];
+	u32 places[HF_MAX_SLOTS];
 	struct fsm_volume *vol;
 	enum fsm_code code;
 	unsigned int i;
@@ -213,19 +188,21 @@ enum fsm_code fsm_do_create(struct fsm *fsm, const struct command *cmd, struct f
 	vol->conf.held_timeout_ms = c->held_timeout_ms;
 	vol->conf.vdisk = vdisk;
 	for (i = 0; i < c->copies; i++) {
-		struct fsm_backing *pair =
-			&fsm_node_get(fsm, places[i].node)->backing[places[i].pair];
-
-		vol->conf.slots[i].node = places[i].node;
+		vol->conf.slots[i].node = places[i];
 		vol->conf.slots[i].incarnation = c->incarnations[i];
-		vol->backing[i] = (u8)places[i].pair;
-		pair->used = true;
-		memcpy(pair->volume, c->uuid, sizeof(pair->volume));
+		fsm_pair_reserve(fsm, vol, (u8)i, places[i], c->incarnations[i]);
 	}
 	return FSM_OK;
 }
 
-/* The slot that the command speaks of; NULL and a sentence if it is another. */
+/* Is it the slot that is being placed? */
+static bool is_placed(const struct fsm_volume *vol, const struct cmd_slot *s)
+{
+	return vol->place.node && vol->place.node == s->node &&
+	       vol->place.slot_nr == s->slot_nr && vol->place.incarnation == s->incarnation;
+}
+
+/* The volume that the command speaks of; NULL and a sentence if it has no such slot. */
 static struct fsm_volume *slot_volume(struct fsm *fsm, const struct cmd_slot *s,
 				      struct fsm_result *res)
 {
@@ -237,13 +214,12 @@ static struct fsm_volume *slot_volume(struct fsm *fsm, const struct cmd_slot *s,
 		return NULL;
 	}
 	slot = &vol->conf.slots[s->slot_nr];
-	if (!slot->node || slot->node != s->node || slot->incarnation != s->incarnation) {
-		res->code = fsm_refuse(res, FSM_STALE,
-				       "slot %u of volume %s is not that of node %08x",
-				       s->slot_nr, vol->name, s->node);
-		return NULL;
-	}
-	return vol;
+	if (is_placed(vol, s) ||
+	    (slot->node && slot->node == s->node && slot->incarnation == s->incarnation))
+		return vol;
+	res->code = fsm_refuse(res, FSM_STALE, "slot %u of volume %s is not that of node %08x",
+			       s->slot_nr, vol->name, s->node);
+	return NULL;
 }
 
 enum fsm_code fsm_do_made(struct fsm *fsm, const struct command *cmd, struct fsm_result *res)
@@ -252,6 +228,10 @@ enum fsm_code fsm_do_made(struct fsm *fsm, const struct command *cmd, struct fsm
 
 	if (!vol)
 		return res->code;
+	if (is_placed(vol, &cmd->slot)) {
+		vol->place.made = true;
+		return FSM_OK;
+	}
 	if (vol->state != FSM_VOLUME_CREATING || vol->made_mask & 1 << cmd->slot.slot_nr)
 		return FSM_OK;
 	vol->made_mask |= (u8)(1 << cmd->slot.slot_nr);
@@ -273,6 +253,10 @@ enum fsm_code fsm_do_failed(struct fsm *fsm, const struct command *cmd, struct f
 
 	if (!vol)
 		return res->code;
+	if (is_placed(vol, &cmd->slot)) {
+		fsm_place_failed(fsm, cmd, vol);
+		return FSM_OK;
+	}
 	if (vol->state != FSM_VOLUME_CREATING)
 		return fsm_refuse(res, FSM_STALE, "volume %s is not being made", vol->name);
 	vol->state = FSM_VOLUME_DELETING;
@@ -301,6 +285,7 @@ enum fsm_code fsm_do_delete(struct fsm *fsm, const struct command *cmd, struct f
 				  vol->name, vol->conf.vdisk,
 				  fsm_node_text(fsm, where, node, sizeof(node)));
 	vol->state = FSM_VOLUME_DELETING;
+	fsm_place_end(fsm, vol);
 	fsm_log(fsm, cmd, FSM_INFO, "DFS", 1007, "volume %s (vd%u) deleted", vol->name,
 		vol->conf.vdisk);
 	return FSM_OK;
@@ -308,11 +293,18 @@ enum fsm_code fsm_do_delete(struct fsm *fsm, const struct command *cmd, struct f
 
 enum fsm_code fsm_do_retired(struct fsm *fsm, const struct command *cmd, struct fsm_result *res)
 {
-	struct fsm_volume *vol = slot_volume(fsm, &cmd->slot, res);
+	struct fsm_backing *pair = fsm_pair_retiring(fsm, cmd->slot.node, cmd->slot.volume,
+						     cmd->slot.incarnation);
 	u8 bit = (u8)(1 << cmd->slot.slot_nr);
-	struct fsm_backing *pair;
+	struct fsm_volume *vol;
 	size_t index;
 
+	/* What is left of a slot that was removed: the volume goes on without it. */
+	if (pair) {
+		fsm_pair_free(fsm, cmd->slot.node, pair);
+		return FSM_OK;
+	}
+	vol = slot_volume(fsm, &cmd->slot, res);
 	if (!vol)
 		return res->code;
 	if (vol->state != FSM_VOLUME_DELETING)
@@ -320,10 +312,8 @@ enum fsm_code fsm_do_retired(struct fsm *fsm, const struct command *cmd, struct 
 	if (vol->retired_mask & bit)
 		return FSM_OK;
 	pair = (struct fsm_backing *)fsm_slot_backing(fsm, vol, cmd->slot.slot_nr);
-	if (pair) {
-		pair->used = false;
-		memset(pair->volume, 0, sizeof(pair->volume));
-	}
+	if (pair)
+		fsm_pair_free(fsm, cmd->slot.node, pair);
 	vol->retired_mask |= bit;
 	if (vol->retired_mask != hf_conf_used_mask(&vol->conf))
 		return FSM_OK;

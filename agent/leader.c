@@ -27,6 +27,21 @@ static void leader_proposed(void *data, int error, json_t *result)
 	node_kick(agent);
 }
 
+/* A barrier of this leadership, or of an earlier one: then more was applied since. */
+static void leader_caught_up(void *data, int error, json_t *result)
+{
+	struct agent *agent = data;
+
+	(void)result;
+	if (!agent->was_leader)
+		return;
+	if (error)
+		agent->was_leader = false;	/* begins anew if it leads still */
+	else
+		agent->caught_up = true;
+	node_kick(agent);
+}
+
 static void leader_members(struct agent *agent)
 {
 	struct log_raft_member members[FSM_MAX_NODES];
@@ -119,6 +134,7 @@ void leader_look(struct agent *agent)
 		agent->leader_in_flight = 0;
 		plan_memory_clear(&agent->memory);
 		log_info("this node leads now");
+		log_raft_barrier(agent->log, leader_caught_up, agent);
 	}
 	if (!agent->fsm->initialized)
 		return;

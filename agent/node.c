@@ -232,6 +232,19 @@ void node_plan_input(struct agent *agent, struct plan_input *in, u64 *random)
 	};
 }
 
+/* Has this copy of the state all that the leader had at its last heartbeat? */
+static bool state_is_current(struct agent *agent)
+{
+	uint32_t leader = node_leader(agent), age_ms;
+	const struct node_report *report;
+
+	if (leader == agent->self.id)
+		return agent->caught_up;
+	report = leader ? heartbeat_report(agent->heartbeat, leader, &age_ms) : NULL;
+	return report && age_ms <= node_scaled(agent, PLAN_FRESH_MS) && report->leading &&
+	       report->state_version <= agent->fsm->version;
+}
+
 static void look_as_node(struct agent *agent)
 {
 	struct action_list list = { 0 };
@@ -239,6 +252,7 @@ static void look_as_node(struct agent *agent)
 	struct plan_input in;
 
 	node_plan_input(agent, &in, random);
+	in.current = state_is_current(agent);
 	plan_node(agent->fsm, module_view(agent->module), &in, &list);
 	execute_actions(agent->execute, &list);
 	action_list_clear(&list);
@@ -250,6 +264,7 @@ void node_make_report(struct agent *agent, struct node_report *report)
 	report->boot_id = agent->boot_id;
 	strcpy(report->agent_version, AGENT_VERSION);
 	report->state_version = agent->fsm->version;
+	report->leading = agent->caught_up && node_is_leader(agent);
 	heartbeat_heard(agent->heartbeat, report);
 	if (kernel_view_copy(&report->view, module_view(agent->module))) {
 		log_error("out of memory");
@@ -353,6 +368,7 @@ static void look(struct agent *agent)
 	}
 	if (agent->was_leader && !node_is_leader(agent)) {
 		agent->was_leader = false;
+		agent->caught_up = false;
 		log_info("this node does not lead any more");
 	}
 	if (agent->phase == NODE_MEMBER) {

@@ -90,6 +90,7 @@ struct agent {
 	uint64_t last_digest;		/* of the module's view that others were told at once */
 	bool module_was_loaded;
 	bool was_leader;
+	bool caught_up;		/* a leader that has applied all that was committed before */
 	uint32_t last_leader;
 	struct plan_memory memory;
 	uint64_t hand_over_not_before_ms;

@@ -63,14 +63,16 @@ u64 plan_scaled(const struct plan_input *in, u64 ms)
 	return ms * in->scale_pct / 100;
 }
 
+u64 plan_draw(struct planner *p)
+{
+	return p->random_used < p->in->nr_random ? p->in->random[p->random_used++] : 0;
+}
+
 struct command *plan_command(struct planner *p, enum command_kind kind)
 {
+	u64 id = plan_draw(p);
 	struct command *cmd;
-	u64 id;
 
-	if (p->random_used == p->in->nr_random)
-		return NULL;
-	id = p->in->random[p->random_used++];
 	cmd = id ? command_list_add(p->out) : NULL;
 	if (cmd)
 		command_begin(cmd, kind, id, p->in->unix_ms, p->in->self);
@@ -94,4 +96,11 @@ bool plan_node_normal(const struct planner *p, u32 node)
 	const struct fsm_node *n = fsm_node_by_id(p->fsm, node);
 
 	return n && n->status == FSM_NODE_NORMAL;
+}
+
+bool plan_node_down(const struct planner *p, u32 node)
+{
+	const struct fsm_node *n = fsm_node_by_id(p->fsm, node);
+
+	return !n || n->down;
 }

@@ -22,6 +22,12 @@ enum {
 	PLAN_OPEN_MS		= 2000,	/* wait for an open disk to be closed */
 	PLAN_RELEASE_MS		= 5000,	/* bound of a DISK_RELEASE */
 	PLAN_FINISHING_MS	= 30000, /* a rebuild that is counted and gets no further is given up */
+	PLAN_RETRY_PLACE_MS	= 10000, /* first wait after a node could not make a slot; doubles */
+	PLAN_RETRY_PLACE_MAX_MS	= 600000,
+};
+
+enum {
+	PLAN_MAX_REBUILDS	= 4,	/* at once from a node, and onto a node */
 };
 
 /**
@@ -29,6 +35,8 @@ enum {
  * @self: this node
  * @mono_ms: a clock that never goes back
  * @unix_ms: time for commands
+ * @current: this node's copy of the state has all that its leader has told of;
+ *	what cannot be undone is begun only then (a restarted agent lags)
  * @scale_pct: time_scale_pct, 100: unscaled
  * @random: values drawn before the call; ids of commands are taken from them,
  *	and the plan ends early (to be called again) when they are used up
@@ -37,6 +45,7 @@ struct plan_input {
 	u32		self;
 	u64		mono_ms;
 	u64		unix_ms;
+	bool		current;
 	unsigned int	scale_pct;
 	unsigned int	nr_random;
 	const u64	*random;
@@ -61,6 +70,8 @@ struct plan_memory {
 		u64	ready_since_ms;			/* mono: could be named since; 0: cannot */
 		u64	lost_since_ms[HF_MAX_SLOTS];	/* mono, 0: is not lost */
 		u64	finishing_since_ms[HF_MAX_SLOTS]; /* mono, 0: is not */
+		u64	away_since_ms[HF_MAX_SLOTS];	/* mono, out of the set and not linked */
+		u64	away_incarnation[HF_MAX_SLOTS];	/* whose time that is */
 		bool	seen;
 	} *volumes;
 };

@@ -92,13 +92,17 @@ static u64 heard_since(struct planner *p, u32 node)
 static void plan_status(struct planner *p, const struct fsm_node *node)
 {
 	u64 since = heard_since(p, node->id);
+	const struct node_report *report = plan_report(p, node->id);
 	struct command *cmd = NULL;
 
-	if (node->status == FSM_NODE_NORMAL) {
-		if (node->id != p->in->self && is_down(p, node->id))
-			cmd = plan_command(p, CMD_NODE_DOWN);
-	} else if (since && p->in->mono_ms - since >= plan_scaled(p->in, PLAN_BACK_MS)) {
+	if (!node->down && node->id != p->in->self && is_down(p, node->id)) {
+		cmd = plan_command(p, CMD_NODE_DOWN);
+	} else if (since && report &&
+		   p->in->mono_ms - since >= plan_scaled(p->in, PLAN_BACK_MS) &&
+		   (node->down || (node->cordon && report->boot_id != node->cordon_boot))) {
 		cmd = plan_command(p, CMD_NODE_UP);
+		if (cmd)
+			cmd->node_status.boot_id = report->boot_id;
 	}
 	if (cmd)
 		cmd->node_status.node = node->id;

@@ -20,11 +20,13 @@ enum {
 /* One volume in one call. */
 struct node_scene {
 	const struct fsm		*fsm;
-	const struct fsm_volume		*vol;
+	const u8			*uuid;
+	const struct fsm_volume		*vol;	/* NULL: nothing but the slot is known */
 	const struct kernel_volume	*view;	/* NULL: the module does not know it */
 	const struct plan_input		*in;
 	struct action_list		*out;
 	int				slot_nr;	/* this node's slot */
+	unsigned int			rebuilds;	/* from this node, under way */
 };
 
 static struct action *act(const struct node_scene *s, enum action_kind kind, u32 retry_ms)
@@ -34,9 +36,10 @@ static struct action *act(const struct node_scene *s, enum action_kind kind, u32
 	if (!action)
 		return NULL;
 	action->kind = kind;
-	memcpy(action->volume, s->vol->uuid, sizeof(action->volume));
+	memcpy(action->volume, s->uuid, sizeof(action->volume));
 	action->slot_nr = (u8)s->slot_nr;
-	action->incarnation = s->vol->conf.slots[s->slot_nr].incarnation;
+	if (s->vol)
+		action->incarnation = s->vol->conf.slots[s->slot_nr].incarnation;
 	action->retry_ms = (u32)plan_scaled(s->in, retry_ms);
 	return action;
 }
@@ -53,29 +56,35 @@ static void add_paths(const struct node_scene *s, struct action *action)
 
 /* ---------------------------------------------------- creation and deletion */
 
-static void plan_making(const struct node_scene *s)
+static void make_slot(const struct node_scene *s, u64 incarnation)
 {
-	struct action *action;
+	struct action *action = act(s, ACT_SLOT_MAKE, RETRY_MAKE_MS);
 
-	if (s->vol->made_mask & 1 << s->slot_nr)
-		return;
-	action = act(s, ACT_SLOT_MAKE, RETRY_MAKE_MS);
 	if (!action)
 		return;
+	action->incarnation = incarnation;
 	action->size_bytes = s->vol->conf.size_bytes;
 	action->vdisk = s->vol->conf.vdisk;
 	add_paths(s, action);
 }
 
-static void plan_deleting(const struct node_scene *s)
+static void plan_making(const struct node_scene *s)
+{
+	if (s->in->current && !(s->vol->made_mask & 1 << s->slot_nr))
+		make_slot(s, s->vol->conf.slots[s->slot_nr].incarnation);
+}
+
+/* A slot that shall be added to a volume in service. */
+static void plan_placed(const struct node_scene *s)
+{
+	if (s->in->current && !s->vol->place.made)
+		make_slot(s, s->vol->place.incarnation);
+}
+
+static void end_in_module(const struct node_scene *s)
 {
 	struct action *action;
 
-	if (!s->view) {
-		if (!(s->vol->retired_mask & 1 << s->slot_nr))
-			add_paths(s, act(s, ACT_SLOT_RETIRE, RETRY_MAKE_MS));
-		return;
-	}
 	if (s->view->disk.state != HOLDFAST_DISK_NONE) {
 		action = act(s, ACT_DISK_DEL, RETRY_MS);
 		if (action) {
@@ -93,6 +102,45 @@ static void plan_deleting(const struct node_scene *s)
 	action = act(s, ACT_VOLUME_DEL, RETRY_MS);
 	if (action)
 		action->force = true;
+}
+
+static void plan_deleting(const struct node_scene *s)
+{
+	if (!s->in->current)
+		return;
+	if (s->view)
+		end_in_module(s);
+	else if (!(s->vol->retired_mask & 1 << s->slot_nr))
+		add_paths(s, act(s, ACT_SLOT_RETIRE, RETRY_MAKE_MS));
+}
+
+/* What is left of a slot that was removed; the volume itself may be gone. */
+static void plan_retiring(const struct fsm *fsm, const struct fsm_backing *pair,
+			  const struct kernel_view *view, const struct plan_input *in,
+			  struct action_list *out)
+{
+	struct node_scene s = {
+		.uuid = pair->volume, .in = in, .out = out, .slot_nr = pair->slot_nr,
+		.view = kernel_view_find(view, pair->volume),
+	};
+	const struct fsm_volume *vol = fsm_volume_by_uuid(fsm, pair->volume);
+	struct action *action;
+
+	/* This copy of the state may lag: what the module has may be a later slot. */
+	if (s.view && ((vol && s.view->conf.epoch > vol->conf.epoch) ||
+		       (s.view->slot.state != HOLDFAST_SLOT_NONE &&
+			s.view->slot.incarnation != pair->incarnation)))
+		return;
+	if (s.view) {
+		end_in_module(&s);
+		return;
+	}
+	action = act(&s, ACT_SLOT_RETIRE, RETRY_MAKE_MS);
+	if (!action)
+		return;
+	action->incarnation = pair->incarnation;
+	memcpy(action->data_path, pair->data_path, sizeof(action->data_path));
+	memcpy(action->meta_path, pair->meta_path, sizeof(action->meta_path));
 }
 
 /* --------------------------------------------------- configuration and slot */
@@ -138,28 +186,46 @@ static bool conf_names_disk(const struct node_scene *s)
 	       s->view->conf.primary_instance == s->view->disk.instance;
 }
 
+/* A wish from the future comes from another clock: no wait then. */
+static bool opener_had_time(const struct node_scene *s)
+{
+	u64 now = s->in->unix_ms, since = s->vol->wanted_ms;
+
+	return now < since || now - since >= plan_scaled(s->in, PLAN_OPEN_MS);
+}
+
+/* May an open disk be let go? */
+static bool by_force(const struct node_scene *s)
+{
+	const struct fsm_node *self = fsm_node_by_id(s->fsm, s->in->self);
+
+	if (s->vol->wanted_force || !self)
+		return s->vol->wanted_force;
+	return self->cordon == FSM_CORDON_FORCE ||
+	       (self->cordon == FSM_CORDON_SHUTDOWN && opener_had_time(s));
+}
+
 static void delete_disk(const struct node_scene *s)
 {
+	bool force = by_force(s);
 	struct action *action;
 
-	if (s->view->disk.openers && !s->vol->wanted_force)
+	if (s->view->disk.openers && !force)
 		return;
 	action = act(s, ACT_DISK_DEL, RETRY_MS);
 	if (!action)
 		return;
 	action->instance = s->view->disk.instance;
-	action->force = s->vol->wanted_force;
+	action->force = force;
 }
 
 /* The wish goes back to who serves: its disk stayed open. */
 static void refuse_wish(const struct node_scene *s)
 {
 	const struct fsm_node *self = fsm_node_by_id(s->fsm, s->in->self);
-	u64 now = s->in->unix_ms, since = s->vol->wanted_ms;
 	struct action *action;
 
-	/* A wish from the future comes from another clock: no wait then. */
-	if (now >= since && now - since < plan_scaled(s->in, PLAN_OPEN_MS))
+	if (!opener_had_time(s))
 		return;
 	if (!self || self->status != FSM_NODE_NORMAL)
 		return;
@@ -176,7 +242,7 @@ static void refuse_wish(const struct node_scene *s)
 static void plan_leaving(const struct node_scene *s)
 {
 	const struct kernel_disk *disk = &s->view->disk;
-	bool named = conf_names_disk(s);
+	bool named = conf_names_disk(s), force = by_force(s);
 	struct action *action;
 
 	if (disk->state == HOLDFAST_DISK_NONE)
@@ -189,7 +255,7 @@ static void plan_leaving(const struct node_scene *s)
 	}
 	if (disk->state == HOLDFAST_DISK_RELEASED)
 		return;
-	if (disk->openers && !s->vol->wanted_force) {
+	if (disk->openers && !force) {
 		refuse_wish(s);
 		return;
 	}
@@ -201,7 +267,7 @@ static void plan_leaving(const struct node_scene *s)
 	if (!action)
 		return;
 	action->instance = disk->instance;
-	action->force = s->vol->wanted_force;
+	action->force = force;
 	action->timeout_ms = (u32)plan_scaled(s->in, PLAN_RELEASE_MS);
 }
 
@@ -259,7 +325,20 @@ static bool should_rebuild(const struct node_scene *s, const struct kernel_remot
 		remote->rebuild_state == HOLDFAST_REBUILD_FAILED);
 }
 
-static void plan_links(const struct node_scene *s)
+static void count_rebuilds(struct node_scene *s, const struct kernel_view *view)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < view->nr_volumes; i++) {
+		const struct kernel_volume *vol = &view->volumes[i];
+
+		for (k = 0; k < vol->nr_remotes && vol->disk.state == HOLDFAST_DISK_ACTIVE; k++)
+			s->rebuilds += vol->remotes[k].rebuild_state == HOLDFAST_REBUILD_COPYING ||
+				       vol->remotes[k].rebuild_state == HOLDFAST_REBUILD_FINISHING;
+	}
+}
+
+static void plan_links(struct node_scene *s)
 {
 	u8 disk = s->view->disk.state;
 	struct action *action;
@@ -276,7 +355,8 @@ static void plan_links(const struct node_scene *s)
 		if (!remote || remote->link_state == HOLDFAST_LINK_NONE ||
 		    remote->link_state == HOLDFAST_LINK_DOWN) {
 			connect_slot(s, slot);
-		} else if (should_rebuild(s, remote)) {
+		} else if (should_rebuild(s, remote) && s->rebuilds < PLAN_MAX_REBUILDS) {
+			s->rebuilds++;
 			action = act(s, ACT_REBUILD_START, RETRY_MS);
 			if (action)
 				action->slot_nr = (u8)slot;
@@ -284,7 +364,7 @@ static void plan_links(const struct node_scene *s)
 	}
 }
 
-static void plan_ready(const struct node_scene *s)
+static void plan_ready(struct node_scene *s)
 {
 	if (!s->view || s->view->conf.epoch < s->vol->conf.epoch)
 		set_conf(s);
@@ -297,6 +377,40 @@ static void plan_ready(const struct node_scene *s)
 	plan_links(s);
 }
 
+/* What a copy of the state that lagged has set up in the module since. */
+static void plan_leftover(const struct fsm *fsm, const struct kernel_volume *volume,
+			  const struct plan_input *in, struct action_list *out)
+{
+	const struct fsm_node *self = fsm_node_by_id(fsm, in->self);
+	const struct fsm_volume *vol = fsm_volume_by_uuid(fsm, volume->uuid);
+	struct node_scene s = {
+		.uuid = volume->uuid, .in = in, .out = out, .slot_nr = volume->slot.slot_nr,
+		.view = volume,
+	};
+	unsigned int i;
+
+	if (!self || (vol && hf_conf_slot_of(&vol->conf, in->self) >= 0))
+		return;
+	for (i = 0; i < self->nr_backing; i++) {
+		if (self->backing[i].used &&
+		    !memcmp(self->backing[i].volume, volume->uuid, FSM_UUID_BYTES))
+			return;
+	}
+	end_in_module(&s);
+}
+
+static void plan_pairs(const struct fsm *fsm, const struct kernel_view *view,
+		       const struct plan_input *in, struct action_list *out)
+{
+	const struct fsm_node *self = fsm_node_by_id(fsm, in->self);
+	unsigned int i;
+
+	for (i = 0; self && i < self->nr_backing; i++) {
+		if (self->backing[i].retiring && in->current)
+			plan_retiring(fsm, &self->backing[i], view, in, out);
+	}
+}
+
 void plan_node(const struct fsm *fsm, const struct kernel_view *view,
 	       const struct plan_input *in, struct action_list *out)
 {
@@ -305,18 +419,28 @@ void plan_node(const struct fsm *fsm, const struct kernel_view *view,
 	for (i = 0; i < fsm->nr_volumes; i++) {
 		const struct fsm_volume *vol = &fsm->volumes[i];
 		struct node_scene s = {
-			.fsm = fsm, .vol = vol, .in = in, .out = out,
+			.fsm = fsm, .uuid = vol->uuid, .vol = vol, .in = in, .out = out,
 			.view = kernel_view_find(view, vol->uuid),
 			.slot_nr = hf_conf_slot_of(&vol->conf, in->self),
 		};
 
+		if (vol->place.node == in->self) {
+			s.slot_nr = vol->place.slot_nr;
+			plan_placed(&s);
+			continue;
+		}
 		if (s.slot_nr < 0)
 			continue;
-		if (vol->state == FSM_VOLUME_CREATING)
+		if (vol->state == FSM_VOLUME_CREATING) {
 			plan_making(&s);
-		else if (vol->state == FSM_VOLUME_DELETING)
+		} else if (vol->state == FSM_VOLUME_DELETING) {
 			plan_deleting(&s);
-		else if (view->loaded)
+		} else if (view->loaded) {
+			count_rebuilds(&s, view);
 			plan_ready(&s);
+		}
 	}
+	plan_pairs(fsm, view, in, out);
+	for (i = 0; i < view->nr_volumes && in->current; i++)
+		plan_leftover(fsm, &view->volumes[i], in, out);
 }

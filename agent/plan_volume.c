@@ -2,7 +2,7 @@
 /*
  * The leader's planner for one volume: where it is served (failover, R10's
  * choice), the two steps of a promotion (R4), and the set while it is served
- * (R3, R9).  At most one command a call and volume: each next one is planned
+ * (R3, R9); which slots there are is in plan_replace.c.  At most one command a call and volume: each next one is planned
  * from what that one made of the state.
  *
  * Every decision here may rest on facts that are old: a step that rests on
@@ -12,25 +12,6 @@
 #include <string.h>
 
 #include "plan_internal.h"
-
-/* A slot as its own node's fresh report shows it. */
-struct slot_facts {
-	const struct kernel_volume	*view;	/* NULL: nothing is known */
-	bool				up;	/* attached, usable, of the right incarnation */
-	bool				failed;	/* its device or module cannot serve */
-	bool				unclean;
-	u64				life;
-};
-
-/* One volume in one call. */
-struct scene {
-	struct planner			*p;
-	const struct fsm_volume		*vol;
-	const struct hf_conf_data	*conf;
-	struct plan_volume_memory	*memory;
-	struct slot_facts		slots[HF_MAX_SLOTS];
-	int				wanted_slot;	/* slot on the wanted node, -1 */
-};
 
 static bool in_sync(const struct scene *s, int slot)
 {
@@ -95,7 +76,7 @@ static bool old_primary_done(const struct scene *s)
 	u32 node = s->conf->primary_node;
 	int slot = hf_conf_slot_of(s->conf, node);
 
-	if (!node || !plan_node_normal(s->p, node))
+	if (!node || plan_node_down(s->p, node))
 		return true;
 	if (slot >= 0 && s->slots[slot].failed)
 		return true;
@@ -104,7 +85,7 @@ static bool old_primary_done(const struct scene *s)
 	return !instance_lives(s, slot);
 }
 
-static struct cmd_conf *conf_command(const struct scene *s, enum conf_step step)
+struct cmd_conf *plan_conf_command(const struct scene *s, enum conf_step step)
 {
 	struct command *cmd = plan_command(s->p, CMD_CONF);
 	int i;
@@ -122,7 +103,7 @@ static struct cmd_conf *conf_command(const struct scene *s, enum conf_step step)
 
 static void propose_release(const struct scene *s)
 {
-	struct cmd_conf *c = conf_command(s, STEP_RELEASE);
+	struct cmd_conf *c = plan_conf_command(s, STEP_RELEASE);
 
 	if (!c)
 		return;
@@ -233,7 +214,7 @@ static bool ready_to_name(const struct scene *s)
 
 static void propose_name(const struct scene *s)
 {
-	struct cmd_conf *c = conf_command(s, STEP_NAME);
+	struct cmd_conf *c = plan_conf_command(s, STEP_NAME);
 	int i;
 
 	if (!c)
@@ -327,7 +308,7 @@ static u64 patience_ms(const struct scene *s, const struct kernel_volume *view, 
 
 static void propose_activate(const struct scene *s, u8 set)
 {
-	struct cmd_conf *c = conf_command(s, STEP_ACTIVATE);
+	struct cmd_conf *c = plan_conf_command(s, STEP_ACTIVATE);
 
 	if (!c)
 		return;
@@ -369,7 +350,7 @@ static void plan_activate(const struct scene *s)
 
 static void propose_set(const struct scene *s, enum conf_step step, u8 set, u8 lost, u64 life)
 {
-	struct cmd_conf *c = conf_command(s, step);
+	struct cmd_conf *c = plan_conf_command(s, step);
 
 	if (!c)
 		return;
@@ -378,12 +359,22 @@ static void propose_set(const struct scene *s, enum conf_step step, u8 set, u8 l
 	c->life = life;
 }
 
+/* Its node is about to go, and the primary's is not: nobody shall wait for it. */
+static bool leaves(const struct scene *s, int slot)
+{
+	const struct fsm_node *node = fsm_node_by_id(s->p->fsm, s->conf->slots[slot].node);
+
+	return node && node->cordon && plan_node_normal(s->p, s->conf->primary_node);
+}
+
 /* Is a slot that the primary calls lost lost for good, as far as one can wait? */
 static bool lost_for_good(const struct scene *s, const struct kernel_remote *remote)
 {
 	int slot = remote->slot_nr;
 	u64 *since = &s->memory->lost_since_ms[slot];
 
+	if (leaves(s, slot))
+		return true;
 	if (!(remote->flags & (HOLDFAST_REMOTE_LOST | HOLDFAST_REMOTE_NEW_LIFE))) {
 		*since = 0;
 		return false;
@@ -474,6 +465,9 @@ static bool plan_set(const struct scene *s, int primary)
 		propose_set(s, STEP_DROP, s->conf->in_sync_mask & (u8)~lost, lost, 0);
 		return true;
 	}
+	/* What is outside of the set now is not wanted back. */
+	if (__builtin_popcount(s->conf->in_sync_mask) >= s->vol->copies)
+		return plan_replace(s, primary);
 	for (i = 0; i < view->nr_remotes; i++) {
 		const struct kernel_remote *remote = &view->remotes[i];
 
@@ -481,7 +475,7 @@ static bool plan_set(const struct scene *s, int primary)
 		    plan_stale_slot(s, remote))
 			return true;
 	}
-	return false;
+	return plan_replace(s, primary);
 }
 
 /*
@@ -521,7 +515,7 @@ static bool plan_serving(const struct scene *s)
 	int primary = hf_conf_slot_of(s->conf, s->conf->primary_node);
 
 	if (primary < 0 || !hf_conf_activated(s->conf) ||
-	    !plan_node_normal(s->p, s->conf->primary_node))
+	    plan_node_down(s->p, s->conf->primary_node))
 		return false;
 	if (!plan_report(s->p, s->conf->primary_node))
 		return plan_for_silent_primary(s, primary);

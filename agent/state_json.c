@@ -17,7 +17,7 @@
 #include "fsm_internal.h"
 #include "json_util.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 static const char *const status_names[] = { "normal", "cordoned" };
 static const char *const attach_names[] = { "auto", "follow" };
@@ -35,6 +35,9 @@ static json_t *node_to_json(const struct fsm_node *node)
 	json_put_text(&json, "address", node->address);
 	json_put_uint(&json, "port", node->port);
 	json_put_text(&json, "status", status_names[node->status]);
+	json_put_bool(&json, "down", node->down);
+	json_put_text(&json, "cordon", fsm_cordon_name(node->cordon));
+	json_put_id(&json, "cordon_boot", node->cordon_boot);
 	json_put_bool(&json, "failover_open", node->failover_open);
 	json_put_uint(&json, "joined_ms", node->joined_ms);
 	json_put_uint(&json, "status_ms", node->status_ms);
@@ -48,6 +51,9 @@ static json_t *node_to_json(const struct fsm_node *node)
 		json_put_uint(&p, "size", pair->size_bytes);
 		json_put_bool(&p, "rotational", pair->rotational);
 		json_put_bool(&p, "used", pair->used);
+		json_put_bool(&p, "retiring", pair->retiring);
+		json_put_uint(&p, "slot", pair->slot_nr);
+		json_put_id(&p, "incarnation", pair->incarnation);
 		json_put_bytes(&p, "volume", pair->volume, sizeof(pair->volume));
 		json_append(&pairs, p);
 	}
@@ -67,6 +73,9 @@ static int node_from_json(const json_t *json, struct fsm_node *node, char *why, 
 	json_take_text(&r, "address", node->address, sizeof(node->address));
 	node->port = (u16)json_take_uint(&r, "port", 1, UINT16_MAX);
 	node->status = json_take_enum(&r, "status", status_names, 2);
+	node->down = json_take_bool(&r, "down");
+	node->cordon = json_take_enum(&r, "cordon", fsm_cordon_names, FSM_CORDONS);
+	node->cordon_boot = json_take_id(&r, "cordon_boot");
 	node->failover_open = json_take_bool(&r, "failover_open");
 	node->joined_ms = json_take_uint(&r, "joined_ms", 0, INT64_MAX);
 	node->status_ms = json_take_uint(&r, "status_ms", 0, INT64_MAX);
@@ -82,6 +91,9 @@ static int node_from_json(const json_t *json, struct fsm_node *node, char *why, 
 		pair->size_bytes = json_take_uint(&p, "size", !!pair->data_path[0], INT64_MAX);
 		pair->rotational = json_take_bool(&p, "rotational");
 		pair->used = json_take_bool(&p, "used");
+		pair->retiring = json_take_bool(&p, "retiring");
+		pair->slot_nr = (u8)json_take_uint(&p, "slot", 0, HF_MAX_SLOTS - 1);
+		pair->incarnation = json_take_id(&p, "incarnation");
 		json_take_bytes(&p, "volume", pair->volume, sizeof(pair->volume));
 		if (json_reader_end(&p))
 			return -EINVAL;
@@ -141,6 +153,31 @@ static int drive_from_json(const json_t *json, struct fsm_drive *drive, char *wh
 	return json_reader_end(&r);
 }
 
+static json_t *place_to_json(const struct fsm_place *place)
+{
+	json_t *json = json_object();
+
+	json_put_uint(&json, "node", place->node);
+	json_put_uint(&json, "slot", place->slot_nr);
+	json_put_uint(&json, "lost", place->lost_nr);
+	json_put_bool(&json, "made", place->made);
+	json_put_id(&json, "incarnation", place->incarnation);
+	return json;
+}
+
+static int place_from_json(const json_t *json, struct fsm_place *place, char *why, size_t why_size)
+{
+	struct json_reader r;
+
+	json_reader_begin(&r, json, "place", why, why_size);
+	place->node = (u32)json_take_uint(&r, "node", 0, UINT32_MAX);
+	place->slot_nr = (u8)json_take_uint(&r, "slot", 0, HF_MAX_SLOTS - 1);
+	place->lost_nr = (u8)json_take_uint(&r, "lost", 0, HF_MAX_SLOTS);
+	place->made = json_take_bool(&r, "made");
+	place->incarnation = json_take_id(&r, "incarnation");
+	return json_reader_end(&r);
+}
+
 static json_t *volume_to_json(const struct fsm_volume *vol)
 {
 	json_t *json = json_object();
@@ -165,6 +202,11 @@ static json_t *volume_to_json(const struct fsm_volume *vol)
 	json_put_uint(&json, "made", vol->made_mask);
 	json_put_uint(&json, "retired", vol->retired_mask);
 	json_put_uint(&json, "rebuilding", vol->rebuilding_mask);
+	json_put_uint(&json, "added", vol->added_mask);
+	json_put_uint(&json, "failed_node", vol->failed_node);
+	json_put_uint(&json, "failed_ms", vol->failed_ms);
+	json_put_uint(&json, "failures", vol->failures);
+	json_put(&json, "place", place_to_json(&vol->place));
 	for (i = 0; i < HF_MAX_SLOTS; i++)
 		json_append(&pairs, json_integer(vol->backing[i]));
 	json_put(&json, "backing", pairs);
@@ -196,8 +238,8 @@ static void volume_backing(struct json_reader *r, struct fsm_volume *vol)
 
 static int volume_from_json(const json_t *json, struct fsm_volume *vol, char *why, size_t why_size)
 {
+	const json_t *conf, *place;
 	struct json_reader r;
-	const json_t *conf;
 
 	json_reader_begin(&r, json, "volume", why, why_size);
 	json_take_text(&r, "name", vol->name, sizeof(vol->name));
@@ -218,9 +260,15 @@ static int volume_from_json(const json_t *json, struct fsm_volume *vol, char *wh
 	vol->made_mask = take_mask(&r, "made");
 	vol->retired_mask = take_mask(&r, "retired");
 	vol->rebuilding_mask = take_mask(&r, "rebuilding");
+	vol->added_mask = take_mask(&r, "added");
+	vol->failed_node = (u32)json_take_uint(&r, "failed_node", 0, UINT32_MAX);
+	vol->failed_ms = json_take_uint(&r, "failed_ms", 0, INT64_MAX);
+	vol->failures = (u32)json_take_uint(&r, "failures", 0, UINT32_MAX);
 	volume_backing(&r, vol);
+	place = json_take_object(&r, "place");
 	conf = json_take_object(&r, "conf");
-	if (json_reader_end(&r) || conf_from_json(conf, &vol->conf, why, why_size))
+	if (json_reader_end(&r) || place_from_json(place, &vol->place, why, why_size) ||
+	    conf_from_json(conf, &vol->conf, why, why_size))
 		return -EINVAL;
 	memcpy(vol->uuid, vol->conf.volume, sizeof(vol->uuid));
 	return 0;
@@ -342,6 +390,7 @@ json_t *state_to_json(const struct fsm *fsm)
 	json_put_bytes(&json, "cluster", fsm->cluster, sizeof(fsm->cluster));
 	json_put_uint(&json, "version", fsm->version);
 	json_put_uint(&json, "next_event_seq", fsm->next_event_seq);
+	json_put_uint(&json, "rebuild_delay_ms", fsm->rebuild_delay_ms);
 	json_put(&json, "nodes", nodes);
 	json_put(&json, "drives", drives);
 	json_put(&json, "tokens", tokens);
@@ -443,7 +492,10 @@ static int load_volumes(struct json_reader *r, struct fsm *fsm)
 		if (volume_from_json(json_array_get(volumes, i), vol, r->why, r->why_size))
 			return -EINVAL;
 		for (slot = 0; slot < HF_MAX_SLOTS; slot++) {
-			if (vol->conf.slots[slot].node && !fsm_slot_backing(fsm, vol, slot)) {
+			bool placed = vol->place.node && vol->place.slot_nr == slot;
+
+			if ((vol->conf.slots[slot].node || placed) &&
+			    !fsm_slot_backing(fsm, vol, slot)) {
 				json_reader_fail(r, "volumes", "names a pair that is not there");
 				return -EINVAL;
 			}
@@ -491,7 +543,10 @@ struct fsm *state_from_json(const json_t *json, char *why, size_t why_size)
 	json_take_bytes(&r, "cluster", fsm->cluster, sizeof(fsm->cluster));
 	fsm->version = json_take_uint(&r, "version", 0, INT64_MAX);
 	fsm->next_event_seq = json_take_uint(&r, "next_event_seq", 1, INT64_MAX);
-	if (load_members(&r, fsm) || load_drives(&r, fsm) || load_volumes(&r, fsm) || load_events(&r, fsm))
+	fsm->rebuild_delay_ms = (u32)json_take_uint(&r, "rebuild_delay_ms", 0,
+						    FSM_MAX_REBUILD_DELAY_MS);
+	if (load_members(&r, fsm) || load_drives(&r, fsm) || load_volumes(&r, fsm) ||
+	    load_events(&r, fsm))
 		goto refuse;
 	outcomes = json_take_array(&r, "outcomes", FSM_REMEMBERED);
 	if (!outcomes || outcomes_from_json(outcomes, fsm, why, why_size))

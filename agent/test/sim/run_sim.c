@@ -28,6 +28,13 @@ static const char *const mutant_names[MUTANTS] = {
 	[MUTANT_READ_OVERLAP]		= "read-overlap (R8)",
 	[MUTANT_ONE_STEP]		= "one-step (R4)",
 	[MUTANT_SETTLE_AT_ATTACH]	= "settle-at-attach (R10)",
+	[MUTANT_REUSE_BITS]		= "reuse-bits (R3b)",
+	[MUTANT_OTHER_BITS]		= "other-bits (R9)",
+	[MUTANT_REMOVED_COUNTS]		= "removed-counts (R2)",
+	[MUTANT_RETIRE_EARLY]		= "retire-early",
+	[MUTANT_RETIRE_NEVER]		= "retire-never",
+	[MUTANT_UNMADE]			= "unmade (R16)",
+	[MUTANT_NO_PLACE]		= "no-place",
 };
 
 struct totals {
@@ -39,29 +46,57 @@ struct totals {
 	u64	rest_us;	/* longest time to come to rest */
 };
 
+/* Runs until all is served and redundant; S4 is violated when that takes too long. */
+static void come_to_rest(struct sim *sim, struct totals *totals, const char *after)
+{
+	u64 since = sim->now;
+
+	while (!sim->failure[0] && !sim_settled(sim)) {
+		sim_run_until(sim, sim->now + 100 * SIM_MS);
+		if (sim->now - since > 90 * SIM_S) {
+			sim_dump(sim);
+			sim_fail(sim, "S4: not at rest 90 s after %s", after);
+		}
+	}
+	if (!sim->failure[0] && sim->now - since > totals->rest_us)
+		totals->rest_us = sim->now - since;
+}
+
+/* A node is lost when all is well, its copies are made elsewhere, and it returns. */
+static void lose_a_node(struct sim *sim, struct totals *totals)
+{
+	/* The last faults may not have been noticed yet. */
+	sim_run_until(sim, sim->now + 6 * SIM_S);
+	come_to_rest(sim, totals, "the last fault");
+	if (sim->failure[0])
+		return;
+	sim_lose_node(sim);
+	if (sim_chance(sim, 70))
+		come_to_rest(sim, totals, "a node went for good");
+	else
+		sim_run_until(sim, sim->now + sim_below(sim, 20 * SIM_S));
+	if (sim->failure[0])
+		return;
+	sim_return_node(sim);
+	come_to_rest(sim, totals, "that node came back");
+}
+
 /* One history. True: nothing was violated. */
 static bool history(const struct sim_options *opt, struct totals *totals, bool print)
 {
 	struct sim *sim = sim_new(opt);
-	u64 healed;
 	unsigned int i;
 	bool well;
 
-	sim_start_history(sim, sim_chance(sim, 75) ? 3 : 4, sim_chance(sim, 75) ? 1 : 2);
+	sim_start_history(sim, sim_chance(sim, 50) ? 3 : 4, sim_chance(sim, 75) ? 1 : 2);
 	sim_run_until(sim, opt->fault_us);
 	if (!sim->failure[0])
 		sim_heal(sim);
-	healed = sim->now;
-	while (!sim->failure[0] && !sim_settled(sim)) {
-		sim_run_until(sim, sim->now + 100 * SIM_MS);
-		if (sim->now - healed > 90 * SIM_S)
-			sim_dump(sim), sim_fail(sim, "S4: not at rest 90 s after the last fault");
-	}
-	if (!sim->failure[0]) {
-		if (sim->now - healed > totals->rest_us)
-			totals->rest_us = sim->now - healed;
+	come_to_rest(sim, totals, "the last fault");
+	if (!sim->failure[0] && sim_chance(sim, 40))
+		lose_a_node(sim, totals);
+	if (!sim->failure[0])
 		sim_check_end(sim);
-	}
 	well = !sim->failure[0];
 	totals->histories++;
 	totals->events += sim->events_run;

@@ -236,13 +236,14 @@ void sim_cut_power(struct sim *sim, int node)
 			struct swrite *w = &mv->slot.writes[i];
 
 			if (w->used && w->submitted && sim_chance(sim, 50))
-				dev_write(sim, &n->dev[v], w->block, w->value, false);
+				dev_write(sim, slot_dev(sim, mv), w->block, w->value, false);
 		}
-		dev_power_cut(sim, &n->dev[v]);
 		if (mv->instance)
 			client_dead(sim, (int)v, node, mv->instance);
 		slot_stop(sim, mv);
 	}
+	for (v = 0; v < SIM_PAIRS; v++)
+		dev_power_cut(sim, &n->dev[v]);
 	if (n->agent_up)
 		agent_stop(sim, node);
 	n->up = false;
@@ -324,6 +325,7 @@ struct sim *sim_new(const struct sim_options *options)
 	sim->rng = options->seed * 0x2545f4914f6cdd1dull + 1;
 	sim->now = SIM_S;
 	sim->leader = -1;
+	sim->gone = -1;
 	sim->truth = fsm_new();
 	sim->agent_scale_pct = 100;
 	check_init(sim);

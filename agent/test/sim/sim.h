@@ -26,6 +26,7 @@
 enum {
 	SIM_NODES	= 4,
 	SIM_VOLUMES	= 2,
+	SIM_PAIRS	= 3,	/* of devices, on every node */
 	SIM_BLOCKS	= 8,
 	SIM_EXTENTS	= 4,	/* of two blocks */
 	SIM_RING	= 4,	/* blocks of a log */
@@ -59,6 +60,13 @@ enum mutant {
 	MUTANT_READ_OVERLAP,	/* R8: reads do not wait for writes */
 	MUTANT_ONE_STEP,	/* R4: serves as soon as it is named */
 	MUTANT_SETTLE_AT_ATTACH, /* R10: a log is settled by an epoch that was missed */
+	MUTANT_REUSE_BITS,	/* R3b: marks of a number go on for another incarnation */
+	MUTANT_OTHER_BITS,	/* R9: readmitted without the marks for other slots */
+	MUTANT_REMOVED_COUNTS,	/* a removed slot is waited for still */
+	MUTANT_RETIRE_EARLY,	/* a pair is given back with its slot in it */
+	MUTANT_RETIRE_NEVER,	/* a pair is never given back */
+	MUTANT_UNMADE,		/* R16: a slot is called made that is not */
+	MUTANT_NO_PLACE,	/* nothing is rebuilt elsewhere */
 	MUTANTS,
 };
 
@@ -91,6 +99,7 @@ struct cached_write {
 /* Devices of one slot; survive a power cut. */
 struct sdev {
 	bool			made;
+	int			volume;
 	u64			incarnation;
 	struct hf_conf_data	conf;		/* superblock; epoch 0: none yet */
 	bool			promise_open;
@@ -192,8 +201,9 @@ struct rebuild {
 	u8	state;		/* enum holdfast_rebuild_state */
 	u32	dirty;
 	u32	copying;	/* block + 1 under way */
-	bool	bits_sent;
-	bool	bits_acked;
+	u32	total;		/* blocks at its beginning */
+	u8	bits_sent;	/* masks of slots */
+	u8	bits_acked;
 	bool	flush_sent;
 	struct hf_range range;
 };
@@ -252,6 +262,7 @@ struct mvol {
 	int			node;
 	int			volume;
 	bool			known;
+	unsigned int		pair;		/* of the slot, while it is attached */
 	struct hf_conf_data	conf;		/* in effect */
 	struct hf_conf_data	shown;		/* durable: what the agent sees */
 	bool			adopting;	/* not durable yet */
@@ -301,7 +312,7 @@ struct snode {
 	u64			slow_until;	/* its data devices take seconds */
 	double			rate;		/* of its clock */
 	u64			offset_ns;
-	struct sdev		dev[SIM_VOLUMES];
+	struct sdev		dev[SIM_PAIRS];
 	struct mvol		vols[SIM_VOLUMES];
 	/* agent */
 	bool			agent_up;
@@ -412,6 +423,7 @@ struct sim {
 	unsigned int		agent_scale_pct;	/* below 100: rash decisions */
 	u8			uuid[SIM_VOLUMES][16];
 	bool			healed;
+	int			gone;		/* node that stays away; -1: none */
 	bool			operator_quiet;
 	char			failure[512];
 	char			*trace[SIM_TRACE];
@@ -443,6 +455,9 @@ void sim_kill_agent(struct sim *sim, int node, u64 for_us);
 void sim_pause(struct sim *sim, int node, u64 for_us);
 void sim_start_history(struct sim *sim, unsigned int nodes, unsigned int volumes);
 void sim_heal(struct sim *sim);
+/* One node goes for good, or comes back after all. */
+void sim_lose_node(struct sim *sim);
+void sim_return_node(struct sim *sim);
 bool sim_settled(struct sim *sim);		/* S4: all is served and redundant */
 void sim_check_end(struct sim *sim);		/* S3 */
 
@@ -456,7 +471,7 @@ u64 dev_mark(const struct sdev *dev);
 void dev_power_cut(struct sim *sim, struct sdev *dev);
 
 /* sim_slot.c: the local slot of a module */
-void slot_attach(struct sim *sim, struct mvol *mv);
+void slot_attach(struct sim *sim, struct mvol *mv, unsigned int pair);
 void slot_stop(struct sim *sim, struct mvol *mv);
 bool slot_up(const struct mvol *mv);
 int slot_nr(const struct sim *sim, const struct mvol *mv);
@@ -537,6 +552,12 @@ void check_power_cut(struct sim *sim, int node);
 void check_conf(struct sim *sim, int volume, const struct hf_conf_data *old,
 		const struct hf_conf_data *conf);
 void check_init(struct sim *sim);
+/* Every pair has one owner, no volume two slots on a node; after each commit. */
+void check_places(struct sim *sim);
+/* @incarnation is linked: it must not have been given back. */
+/* There is another slot where this one shall be made: it may not be wanted any more. */
+void check_stale_make(struct sim *sim, int node, int volume, u64 incarnation);
+void check_linked(struct sim *sim, int volume, int node, u64 incarnation);
 
 /* sim_client.c */
 void client_start(struct sim *sim, int volume, int node);

@@ -21,7 +21,7 @@ static void view_slot(struct sim *sim, const struct mvol *mv, struct kernel_slot
 	out->state = slot->state;
 	if (slot->state == HOLDFAST_SLOT_NONE)
 		return;
-	out->slot_nr = (u8)slot_nr(sim, mv);
+	out->slot_nr = slot_nr(sim, mv) < 0 ? 0 : (u8)slot_nr(sim, mv);
 	out->unclean = !sim_mutant(sim, MUTANT_UNCLEAN_FIRST) && hf_al_unclean(&slot->al);
 	out->life = slot->life;
 	out->incarnation = slot->al.incarnation;
@@ -42,6 +42,9 @@ static void view_remote(struct sim *sim, const struct mvol *mv, u8 nr, struct ke
 	out->unclean = link->unclean && !sim_mutant(sim, MUTANT_UNCLEAN_FIRST);
 	out->rebuild_state = link->rebuild.state;
 	out->adopted_epoch = link->adopted_epoch;
+	out->rebuild_total_bytes = link->rebuild.total * 4096ull;
+	out->rebuild_done_bytes = out->rebuild_total_bytes -
+				  (u64)__builtin_popcount(link->rebuild.dirty) * 4096;
 	out->flags = (link->reconciled ? HOLDFAST_REMOTE_RECONCILED : 0) |
 		     (link->counted ? HOLDFAST_REMOTE_COUNTED : 0) |
 		     (link->admissible ? HOLDFAST_REMOTE_ADMISSIBLE : 0) |
@@ -57,6 +60,8 @@ static void view_volume(struct sim *sim, const struct mvol *mv, struct kernel_vo
 	memcpy(out->uuid, mv->conf.volume, FSM_UUID_BYTES);
 	out->conf = mv->shown;
 	view_slot(sim, mv, &out->slot);
+	for (i = 0; i < HF_MAX_SLOTS && slot_up(mv); i++)
+		out->out_of_sync_bytes[i] = (u64)__builtin_popcount(mv->slot.bits[i]) * 4096;
 	out->disk.state = mv->disk;
 	out->disk.instance = mv->disk == HOLDFAST_DISK_NONE ? 0 : mv->instance;
 	out->disk.openers = mv->openers;
@@ -66,7 +71,7 @@ static void view_volume(struct sim *sim, const struct mvol *mv, struct kernel_vo
 			if (i != own && hf_conf_used_mask(&mv->conf) & 1 << i)
 				view_remote(sim, mv, i, &out->remotes[out->nr_remotes++]);
 		}
-	} else if (mv->server.link) {
+	} else if (mv->server.link && own >= 0) {
 		struct kernel_remote *remote = &out->remotes[out->nr_remotes++];
 
 		remote->slot_nr = (u8)own;
@@ -210,6 +215,7 @@ enum fsm_code consensus_commit(struct sim *sim, const struct command *cmd, char 
 		if (vol && old[v].epoch && vol->conf.epoch != old[v].epoch)
 			check_conf(sim, (int)v, &old[v], &vol->conf);
 	}
+	check_places(sim);
 	if (why)
 		snprintf(why, why_size, "%s", result.sentence);
 	return result.code;
@@ -230,6 +236,9 @@ void agent_propose(struct sim *sim, int node, struct command *cmd)
 	struct ev *ev;
 
 	if (sim->leader < 0 || !both_ways(sim, node, sim->leader))
+		return;
+	if ((sim_mutant(sim, MUTANT_RETIRE_NEVER) && cmd->kind == CMD_SLOT_RETIRED) ||
+	    (sim_mutant(sim, MUTANT_NO_PLACE) && cmd->kind == CMD_SLOT_PLACE))
 		return;
 	if (sim->opt.faults && !sim->healed && sim_chance(sim, 4))
 		return;		/* lost */
@@ -300,6 +309,9 @@ static u64 key_of(const struct action *action)
 		return action->instance;
 	case ACT_LINK_CONNECT:
 		return action->term;
+	case ACT_SLOT_MAKE:
+	case ACT_SLOT_RETIRE:
+		return action->incarnation;
 	default:
 		return 0;
 	}
@@ -359,19 +371,50 @@ static void propose_slot(struct sim *sim, int node, enum command_kind kind,
 	cmd.slot.slot_nr = action->slot_nr;
 	cmd.slot.node = sim->nodes[node].id;
 	cmd.slot.incarnation = action->incarnation;
+	snprintf(cmd.slot.reason, sizeof(cmd.slot.reason), "the device is on fire");
 	agent_propose(sim, node, &cmd);
+}
+
+static unsigned int pair_of(struct sim *sim, const struct action *action)
+{
+	unsigned int pair;
+
+	if (sscanf(action->data_path, "/dev/data%u", &pair) == 1 && pair < SIM_PAIRS)
+		return pair;
+	sim_fail(sim, "%s names no pair: '%s'", action_kind_name(action->kind),
+		 action->data_path);
+	return 0;
+}
+
+/* Of volumes in service alone: one that is being made would be given up. */
+static bool making_fails(struct sim *sim, int node, const struct action *action)
+{
+	const struct fsm_volume *vol = fsm_volume_by_uuid(sim->nodes[node].fsm, action->volume);
+
+	return vol && vol->state == FSM_VOLUME_READY && sim->opt.faults && !sim->healed &&
+	       sim_chance(sim, 15);
 }
 
 static void make_slot(struct sim *sim, int node, int volume, const struct action *action)
 {
-	struct sdev *dev = &sim->nodes[node].dev[volume];
+	struct sdev *dev = &sim->nodes[node].dev[pair_of(sim, action)];
 
-	if (!dev->made || dev->incarnation != action->incarnation) {
+	if (making_fails(sim, node, action)) {
+		propose_slot(sim, node, CMD_SLOT_FAILED, action);
+		return;
+	}
+	if (dev->made && (dev->volume != volume || dev->incarnation != action->incarnation)) {
+		/* By an agent that lags; what it would make was retired long ago. */
+		check_stale_make(sim, node, volume, action->incarnation);
+		return;
+	}
+	if (!dev->made && !sim_mutant(sim, MUTANT_UNMADE)) {
 		struct hf_al al;
 		void *memory = malloc(hf_al_memory_bytes());
 
 		memset(dev, 0, sizeof(*dev));
 		dev->made = true;
+		dev->volume = volume;
 		dev->incarnation = action->incarnation;
 		hf_al_init(&al, memory, SIM_ROOM, dev->incarnation);
 		al.sequence = 0;
@@ -381,11 +424,55 @@ static void make_slot(struct sim *sim, int node, int volume, const struct action
 	propose_slot(sim, node, CMD_SLOT_MADE, action);
 }
 
+static void retire_slot(struct sim *sim, int node, int volume, const struct action *action)
+{
+	unsigned int pair = pair_of(sim, action);
+	struct sdev *dev = &sim->nodes[node].dev[pair];
+	struct mvol *mv = &sim->nodes[node].vols[volume];
+
+	if (mv->known && slot_up(mv) && mv->pair == pair) {
+		sim_fail(sim, "n%d v%d a slot is wiped that is attached", node, volume);
+		return;
+	}
+	if (dev->made && dev->volume == volume && dev->incarnation == action->incarnation)
+		memset(dev, 0, sizeof(*dev));
+	propose_slot(sim, node, CMD_SLOT_RETIRED, action);
+}
+
+/* A forced detachment, too, waits for what is at the device (R1, R15). */
+static void detach_slot(struct sim *sim, struct mvol *mv, const struct action *action)
+{
+	unsigned int i;
+
+	if (!slot_up(mv) || mv->slot.life != action->life || mv->adopting || mv->slot.busy)
+		return;
+	replica_close(sim, mv, true);
+	for (i = 0; i < 64; i++)
+		mv->slot.writes[i].used = false;
+	slot_stop(sim, mv);
+	mv->slot.life = 0;
+	sim_trace(sim, "n%d v%d slot detached", mv->node, mv->volume);
+}
+
+static void delete_volume(struct sim *sim, struct mvol *mv)
+{
+	int node = mv->node, volume = mv->volume;
+
+	if (slot_up(mv) || mv->disk != HOLDFAST_DISK_NONE || mv->adopting)
+		return;
+	replica_close(sim, mv, true);
+	memset(mv, 0, sizeof(*mv));
+	mv->node = node;
+	mv->volume = volume;
+	sim_trace(sim, "n%d v%d volume deleted", node, volume);
+}
+
 static void execute(struct sim *sim, struct ev *ev)
 {
 	struct action *action = ev->p;
 	int node = ev->node;
 	struct mvol *mv = &sim->nodes[node].vols[ev->volume];
+	unsigned int i;
 
 	if (!mv->known && action->kind != ACT_VOLUME_SET && action->kind != ACT_SLOT_MAKE &&
 	    action->kind != ACT_SLOT_RETIRE && action->kind != ACT_PROPOSE)
@@ -397,10 +484,30 @@ static void execute(struct sim *sim, struct ev *ev)
 		break;
 	case ACT_SLOT_ATTACH:
 		if (mv->slot.state == HOLDFAST_SLOT_NONE && !mv->adopting)
-			slot_attach(sim, mv);
+			slot_attach(sim, mv, pair_of(sim, action));
 		break;
 	case ACT_SLOT_MAKE:
 		make_slot(sim, node, ev->volume, action);
+		break;
+	case ACT_SLOT_RETIRE:
+		retire_slot(sim, node, ev->volume, action);
+		break;
+	case ACT_SLOT_DETACH:
+		if (sim_mutant(sim, MUTANT_RETIRE_EARLY)) {
+			const struct fsm_node *self =
+				fsm_node_by_id(sim->nodes[node].fsm, sim->nodes[node].id);
+
+			for (i = 0; i < self->nr_backing; i++) {
+				action->incarnation = self->backing[i].incarnation;
+				if (self->backing[i].retiring)
+					propose_slot(sim, node, CMD_SLOT_RETIRED, action);
+			}
+			break;
+		}
+		detach_slot(sim, mv, action);
+		break;
+	case ACT_VOLUME_DEL:
+		delete_volume(sim, mv);
 		break;
 	case ACT_DISK_PREPARE:
 		primary_prepare(sim, mv);
@@ -442,6 +549,25 @@ static void fill_input(struct sim *sim, int node, struct plan_input *in, u64 *ra
 	in->random = random;
 }
 
+static bool leads(const struct sim *sim, int node)
+{
+	return sim->leader == node && sim->nodes[node].applied == sim->nr_log &&
+	       has_majority(sim, node);
+}
+
+/* As the daemon finds out: by the leader's last report. */
+static bool is_current(struct sim *sim, int node)
+{
+	struct snode *n = &sim->nodes[node];
+	int leader = sim->leader;
+
+	if (leader < 0 || leader == node)
+		return leader == node && leads(sim, node);
+	return n->report_us[leader] && sim->now - n->report_us[leader] <= SIM_S &&
+	       n->reports[leader].leading &&
+	       n->reports[leader].state_version <= n->fsm->version;
+}
+
 static void run_node_planner(struct sim *sim, int node, const struct kernel_view *view)
 {
 	struct snode *n = &sim->nodes[node];
@@ -451,6 +577,7 @@ static void run_node_planner(struct sim *sim, int node, const struct kernel_view
 	unsigned int i;
 
 	fill_input(sim, node, &in, random);
+	in.current = is_current(sim, node);
 	plan_node(n->fsm, view, &in, &list);
 	for (i = 0; i < list.count; i++) {
 		int volume = volume_of(sim, list.actions[i].volume);
@@ -505,6 +632,7 @@ static void build_report(struct sim *sim, int node, struct node_report *report)
 	report->node = n->id;
 	report->boot_id = n->boot;
 	report->state_version = n->fsm->version;
+	report->leading = leads(sim, node);
 	snprintf(report->agent_version, sizeof(report->agent_version), "sim");
 	for (i = 0; i < sim->nr_nodes; i++) {
 		struct heard *heard = &report->heard[report->nr_heard];
@@ -576,7 +704,7 @@ static void agent_tick(struct sim *sim, struct ev *ev)
 	if (n->fsm->initialized)
 		run_node_planner(sim, node, &view);
 	kernel_view_clear(&view);
-	if (sim->leader == node && n->applied == sim->nr_log && has_majority(sim, node))
+	if (leads(sim, node))
 		run_cluster_planner(sim, node);
 }
 

@@ -256,6 +256,72 @@ void check_power_cut(struct sim *sim, int node)
 	}
 }
 
+static bool owns(const struct fsm_volume *vol, const struct fsm_node *node, unsigned int pair)
+{
+	int slot = hf_conf_slot_of(&vol->conf, node->id);
+
+	if (vol->place.node == node->id && vol->backing[vol->place.slot_nr] == pair)
+		return true;
+	return slot >= 0 && vol->backing[slot] == pair && !(vol->retired_mask & 1 << slot);
+}
+
+void check_places(struct sim *sim)
+{
+	const struct fsm *fsm = sim->truth;
+	unsigned int n, p, v;
+
+	for (n = 0; n < fsm->nr_nodes; n++) {
+		const struct fsm_node *node = &fsm->nodes[n];
+
+		for (p = 0; p < node->nr_backing; p++) {
+			const struct fsm_backing *pair = &node->backing[p];
+			unsigned int owners = 0;
+
+			for (v = 0; v < fsm->nr_volumes; v++) {
+				if (!owns(&fsm->volumes[v], node, p))
+					continue;
+				owners++;
+				if (memcmp(pair->volume, fsm->volumes[v].uuid, FSM_UUID_BYTES))
+					sim_fail(sim, "n%u pair %u is not the volume's that uses it",
+						 n, p);
+			}
+			if (owners + pair->retiring != pair->used)
+				sim_fail(sim, "n%u pair %u has %u owners, used %d retiring %d",
+					 n, p, owners, pair->used, pair->retiring);
+		}
+		for (v = 0; v < fsm->nr_volumes; v++) {
+			if (fsm->volumes[v].place.node == node->id &&
+			    hf_conf_slot_of(&fsm->volumes[v].conf, node->id) >= 0)
+				sim_fail(sim, "n%u volume %u has two slots there", n, v);
+		}
+	}
+}
+
+static bool has_pair(const struct sim *sim, int volume, int node, u64 incarnation)
+{
+	const struct fsm_node *n = &sim->truth->nodes[node];
+	unsigned int i;
+
+	for (i = 0; i < n->nr_backing; i++) {
+		if (n->backing[i].used && n->backing[i].incarnation == incarnation &&
+		    !memcmp(n->backing[i].volume, sim->uuid[volume], FSM_UUID_BYTES))
+			return true;
+	}
+	return false;
+}
+
+void check_linked(struct sim *sim, int volume, int node, u64 incarnation)
+{
+	if (!has_pair(sim, volume, node, incarnation))
+		sim_fail(sim, "n%d v%d a slot that was given back is linked", node, volume);
+}
+
+void check_stale_make(struct sim *sim, int node, int volume, u64 incarnation)
+{
+	if (has_pair(sim, volume, node, incarnation))
+		sim_fail(sim, "n%d v%d a slot is to be made where another is", node, volume);
+}
+
 void check_conf(struct sim *sim, int volume, const struct hf_conf_data *old,
 		const struct hf_conf_data *conf)
 {

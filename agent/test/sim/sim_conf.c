@@ -35,6 +35,9 @@ static void durable(struct sim *sim, struct ev *ev)
 		hf_al_bits_done(&mv->slot.al, a->gen);
 		slot_adopted(sim, mv, &a->old);
 	}
+	/* A slot that was removed serves no link. */
+	if (slot_nr(sim, mv) < 0)
+		replica_close(sim, mv, true);
 	replica_conf_adopted(sim, mv);
 	primary_conf_adopted(sim, mv, &a->old);
 	if (mv->has_offer) {

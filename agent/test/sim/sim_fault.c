@@ -29,8 +29,8 @@ static void fill_node(struct sim *sim, unsigned int i, struct cmd_node *node)
 	node->port = 7340;
 	snprintf(node->name, sizeof(node->name), "v%u", i + 1);
 	snprintf(node->address, sizeof(node->address), "10.0.0.%u", i + 1);
-	node->nr_backing = sim->nr_volumes;
-	for (v = 0; v < sim->nr_volumes; v++) {
+	node->nr_backing = sim->nr_volumes + 1;
+	for (v = 0; v <= sim->nr_volumes; v++) {
 		snprintf(node->backing[v].data_path, FSM_PATH_BYTES, "/dev/data%u", v);
 		snprintf(node->backing[v].meta_path, FSM_PATH_BYTES, "/dev/meta%u", v);
 		node->backing[v].size_bytes = 1 << 21;
@@ -79,6 +79,18 @@ static void make_volume(struct sim *sim, unsigned int v)
 		cmd.volume_create.incarnations[i] = sim_id(sim);
 	if (commit(sim, &cmd))
 		sim_fail(sim, "volume %u cannot be made", v);
+}
+
+/* From shorter than a reboot to longer than most absences. */
+static void set_delay(struct sim *sim)
+{
+	struct command cmd;
+
+	begin(sim, &cmd, CMD_SET);
+	cmd.set.rebuild_delay_ms = (u32)(sim_chance(sim, 50) ? sim_below(sim, 2000) :
+					 2000 + sim_below(sim, 10000));
+	if (commit(sim, &cmd))
+		sim_fail(sim, "the rebuild-delay cannot be set");
 }
 
 static const struct fsm_volume *truth(const struct sim *sim, unsigned int v)
@@ -150,7 +162,8 @@ static void operate(struct sim *sim, struct ev *ev)
 
 static void on_again(struct sim *sim, struct ev *ev)
 {
-	sim_power_on(sim, (int)ev->a[0]);
+	if ((int)ev->a[0] != sim->gone)
+		sim_power_on(sim, (int)ev->a[0]);
 }
 
 static void cut_for(struct sim *sim, int node, u64 for_us)
@@ -264,6 +277,8 @@ void sim_start_history(struct sim *sim, unsigned int nodes, unsigned int volumes
 	make_cluster(sim);
 	for (v = 0; v < volumes; v++)
 		make_volume(sim, v);
+	if (sim->opt.faults)
+		set_delay(sim);
 	consensus_start(sim);
 	for (i = 0; i < nodes; i++)
 		sim_power_on(sim, (int)i);
@@ -348,6 +363,36 @@ void sim_dump(struct sim *sim)
 
 /* -------------------------------------------------------------------- rest */
 
+/* As many copies as are wanted, or as there are nodes for; nothing else is there. */
+static bool redundant(const struct sim *sim, const struct fsm_volume *vol)
+{
+	unsigned int in_sync = (unsigned int)__builtin_popcount(vol->conf.in_sync_mask);
+	unsigned int live = sim->nr_nodes - (sim->gone >= 0);
+	int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (vol->conf.in_sync_mask & 1 << i && sim->gone >= 0 &&
+		    vol->conf.slots[i].node == sim->nodes[sim->gone].id)
+			return false;
+	}
+	if (live < vol->copies)
+		return in_sync == live;
+	return in_sync == vol->copies && !vol->place.node &&
+	       vol->conf.in_sync_mask == hf_conf_used_mask(&vol->conf);
+}
+
+/* Nothing is left of slots that are gone, where somebody could have seen to it. */
+static bool all_retired(const struct fsm_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->nr_backing; i++) {
+		if (node->backing[i].retiring)
+			return false;
+	}
+	return true;
+}
+
 static bool volume_settled(struct sim *sim, unsigned int v)
 {
 	const struct fsm_volume *vol = truth(sim, v);
@@ -355,8 +400,7 @@ static bool volume_settled(struct sim *sim, unsigned int v)
 	struct mvol *mv;
 	int slot;
 
-	if (!node || node != vol->wanted_node || vol->failover_from ||
-	    vol->conf.in_sync_mask != hf_conf_used_mask(&vol->conf))
+	if (!node || node != vol->wanted_node || vol->failover_from || !redundant(sim, vol))
 		return false;
 	mv = &sim->nodes[sim_node_index(sim, node)].vols[v];
 	if (!mv->serving || mv->conf.epoch != vol->conf.epoch ||
@@ -379,8 +423,10 @@ bool sim_settled(struct sim *sim)
 			return false;
 	}
 	for (i = 0; i < sim->truth->nr_nodes; i++) {
-		if (sim->truth->nodes[i].status != FSM_NODE_NORMAL ||
-		    sim->truth->nodes[i].failover_open)
+		if (sim->truth->nodes[i].failover_open)
+			return false;
+		if ((int)i != sim->gone && (sim->truth->nodes[i].status != FSM_NODE_NORMAL ||
+					    !all_retired(&sim->truth->nodes[i])))
 			return false;
 	}
 	for (i = 0; i < sim->nr_volumes; i++) {
@@ -390,11 +436,25 @@ bool sim_settled(struct sim *sim)
 	return true;
 }
 
+void sim_lose_node(struct sim *sim)
+{
+	sim->gone = (int)sim_below(sim, sim->nr_nodes);
+	sim_trace(sim, "n%d goes for good", sim->gone);
+	sim_cut_power(sim, sim->gone);
+}
+
+void sim_return_node(struct sim *sim)
+{
+	sim_trace(sim, "n%d returns after all", sim->gone);
+	sim_power_on(sim, sim->gone);
+	sim->gone = -1;
+}
+
 static void check_volume(struct sim *sim, unsigned int v)
 {
 	const struct fsm_volume *vol = truth(sim, v);
 	struct check *c = &sim->checks[v];
-	int first = -1, slot;
+	int first = -1, first_slot = 0, slot;
 	u32 block;
 
 	for (slot = 0; slot < HF_MAX_SLOTS; slot++) {
@@ -403,11 +463,13 @@ static void check_volume(struct sim *sim, unsigned int v)
 		if (!(vol->conf.in_sync_mask & 1 << slot))
 			continue;
 		node = sim_node_index(sim, vol->conf.slots[slot].node);
-		if (first < 0)
+		if (first < 0) {
 			first = node;
+			first_slot = slot;
+		}
 		for (block = 0; block < SIM_BLOCKS; block++) {
-			u64 a = dev_read(&sim->nodes[first].dev[v], block);
-			u64 b = dev_read(&sim->nodes[node].dev[v], block);
+			u64 a = dev_read(&sim->nodes[first].dev[vol->backing[first_slot]], block);
+			u64 b = dev_read(&sim->nodes[node].dev[vol->backing[slot]], block);
 			unsigned int i;
 
 			if (a != b) {

@@ -673,15 +673,44 @@ void primary_deposed(struct sim *sim, struct mvol *mv)
 	reset(sim, mv);
 }
 
-static void activated(struct sim *sim, struct mvol *mv, const struct hf_conf_data *old)
+static bool other_slot(const struct hf_conf_slot *a, const struct hf_conf_slot *b)
 {
-	u8 left = old->in_sync_mask & (u8)~mv->conf.in_sync_mask;
-	u8 joined = mv->conf.in_sync_mask & (u8)~old->in_sync_mask;
+	return a->node != b->node || a->incarnation != b->incarnation;
+}
+
+/* Slots that are gone, or that another has taken the number of. True: some changed. */
+static bool slots_changed(struct sim *sim, struct mvol *mv, const struct hf_conf_data *old)
+{
+	bool changed = false;
 	u8 i;
 
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
 		struct plink *link = &mv->links[i];
-		bool shrank = left, same = !left && !joined;
+
+		if (!other_slot(&old->slots[i], &mv->conf.slots[i]))
+			continue;
+		changed = true;
+		if (sim_mutant(sim, MUTANT_REMOVED_COUNTS) && !mv->conf.slots[i].node &&
+		    link->counted)
+			continue;
+		link->counted = false;
+		link->lost = false;
+		primary_link_down(sim, mv, i, true);
+		memset(link, 0, sizeof(*link));
+	}
+	return changed;
+}
+
+static void activated(struct sim *sim, struct mvol *mv, const struct hf_conf_data *old)
+{
+	u8 left = old->in_sync_mask & (u8)~mv->conf.in_sync_mask;
+	u8 joined = mv->conf.in_sync_mask & (u8)~old->in_sync_mask;
+	bool changed = slots_changed(sim, mv, old);
+	u8 i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		struct plink *link = &mv->links[i];
+		bool shrank = left, same = !left && !joined && !changed;
 
 		if (left & 1 << i) {
 			link->lost = false;
@@ -704,8 +733,8 @@ static void activated(struct sim *sim, struct mvol *mv, const struct hf_conf_dat
 			/* R9: the marks for the slot that left must go there first. */
 			link->admissible = false;
 			link->rebuild.state = HOLDFAST_REBUILD_COPYING;
-			link->rebuild.bits_sent = false;
-			link->rebuild.bits_acked = false;
+			link->rebuild.bits_sent = 0;
+			link->rebuild.bits_acked = 0;
 			link->rebuild.flush_sent = false;
 		}
 	}

@@ -122,6 +122,7 @@ int rebuild_start(struct sim *sim, struct mvol *mv, u8 slot)
 	INIT_LIST_HEAD(&rb->range.entry);
 	rb->state = HOLDFAST_REBUILD_COPYING;
 	rb->dirty = mv->slot.bits[slot] | link->blocks;
+	rb->total = (u32)__builtin_popcount(rb->dirty);
 	sim_trace(sim, "n%d v%d rebuild of slot %u, blocks %02x", mv->node, mv->volume, slot,
 		  rb->dirty);
 	rebuild_continue(sim, mv, slot);
@@ -170,16 +171,20 @@ static bool bits_there(struct sim *sim, struct mvol *mv, u8 slot)
 	u8 others = hf_conf_missing_mask(&mv->conf) & (u8)~(1 << slot);
 	struct lmsg msg = { .op = MSG_BITS };
 
-	if (rb->bits_acked || !others)
+	if (sim_mutant(sim, MUTANT_OTHER_BITS))
 		return true;
-	if (rb->bits_sent)
-		return false;
-	/* One other stale slot at most: three copies at most in these histories. */
-	msg.block = lowest(others);
-	msg.value = mv->slot.bits[msg.block];
-	msg.cookie = COOKIE(COOKIE_BITS, 0);
-	rb->bits_sent = true;
-	tell(sim, mv, slot, &msg);
+	others &= (u8)~rb->bits_acked;
+	if (!others)
+		return true;
+	others &= (u8)~rb->bits_sent;
+	while (others) {
+		msg.block = lowest(others);
+		msg.value = mv->slot.bits[msg.block];
+		msg.cookie = COOKIE(COOKIE_BITS, msg.block);
+		rb->bits_sent |= (u8)(1 << msg.block);
+		tell(sim, mv, slot, &msg);
+		others &= others - 1;
+	}
 	return false;
 }
 
@@ -282,7 +287,7 @@ void copy_done(struct sim *sim, struct mvol *mv, u8 slot, u64 cookie, enum mop o
 		rebuild_continue(sim, mv, slot);
 		break;
 	case COOKIE_BITS:
-		link->rebuild.bits_acked = link->rebuild.bits_sent;
+		link->rebuild.bits_acked |= link->rebuild.bits_sent & (u8)(1 << (cookie & 0xff));
 		rebuild_continue(sim, mv, slot);
 		break;
 	case COOKIE_REBUILD_FLUSH:

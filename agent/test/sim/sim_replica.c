@@ -64,7 +64,7 @@ static void try_ready(struct sim *sim, struct mvol *mv)
 	int own = slot_nr(sim, mv);
 	struct lmsg ack = { .op = MSG_READY };
 
-	if (mv->server.state != HOLDFAST_LINK_WAITING || mv->adopting || !slot_up(mv))
+	if (mv->server.state != HOLDFAST_LINK_WAITING || mv->adopting || !slot_up(mv) || own < 0)
 		return;
 	if (mv->slot.busy && !sim_mutant(sim, MUTANT_LATE_IO))
 		return;
@@ -76,6 +76,7 @@ static void try_ready(struct sim *sim, struct mvol *mv)
 	ack.own = hf_conf_missing_mask(&mv->conf) & 1 << own ? mv->slot.bits[own] : 0;
 	if (sim_mutant(sim, MUTANT_NO_LOG))
 		ack.extents = ack.own = 0;
+	check_linked(sim, mv->volume, mv->node, mv->slot.al.incarnation);
 	mv->server.state = HOLDFAST_LINK_READY;
 	mv->slot.ready_term = mv->conf.term;
 	slot_dev(sim, mv)->promise_open = true;

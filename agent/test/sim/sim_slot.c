@@ -12,7 +12,7 @@
 
 struct sdev *slot_dev(struct sim *sim, struct mvol *mv)
 {
-	return &sim->nodes[mv->node].dev[mv->volume];
+	return &sim->nodes[mv->node].dev[mv->pair];
 }
 
 bool slot_up(const struct mvol *mv)
@@ -22,7 +22,12 @@ bool slot_up(const struct mvol *mv)
 
 int slot_nr(const struct sim *sim, const struct mvol *mv)
 {
-	return hf_conf_slot_of(&mv->conf, sim->nodes[mv->node].id);
+	int nr = hf_conf_slot_of(&mv->conf, sim->nodes[mv->node].id);
+
+	/* The slot that is attached may have been removed, and another be there. */
+	if (nr >= 0 && slot_up(mv) && mv->conf.slots[nr].incarnation != mv->slot.al.incarnation)
+		return -1;
+	return nr;
 }
 
 u64 slot_promise_ns(struct sim *sim, const struct mvol *mv)
@@ -62,14 +67,29 @@ static u64 device_us(struct sim *sim)
 	       dice < 998 ? sim_below(sim, 400 * SIM_MS) : sim_below(sim, 3 * SIM_S);
 }
 
-void slot_attach(struct sim *sim, struct mvol *mv)
+/* Is the pair a slot of this volume that the configuration names? */
+static bool may_attach(struct sim *sim, struct mvol *mv, unsigned int pair)
 {
-	struct sdev *dev = slot_dev(sim, mv);
+	const struct sdev *dev = &sim->nodes[mv->node].dev[pair];
+	int nr = hf_conf_slot_of(&mv->conf, sim->nodes[mv->node].id);
+
+	return nr >= 0 && dev->made && dev->volume == mv->volume &&
+	       dev->incarnation == mv->conf.slots[nr].incarnation;
+}
+
+void slot_attach(struct sim *sim, struct mvol *mv, unsigned int pair)
+{
+	struct sdev *dev = &sim->nodes[mv->node].dev[pair];
 	struct mslot *slot = &mv->slot;
 	u64 now = sim_clock_ns(sim, mv->node);
 	u64 grace = hf_scaled_ns(HF_GRACE_MS, 100);
 	struct hf_conf_data old = mv->conf;
 
+	if (!may_attach(sim, mv, pair)) {
+		sim_trace(sim, "n%d v%d slot refused", mv->node, mv->volume);
+		return;
+	}
+	mv->pair = pair;
 	memset(slot, 0, sizeof(*slot));
 	slot->al_memory = malloc(hf_al_memory_bytes());
 	hf_al_init(&slot->al, slot->al_memory, SIM_ROOM, dev->incarnation);
@@ -84,8 +104,14 @@ void slot_attach(struct sim *sim, struct mvol *mv)
 		  (unsigned long long)slot->life, slot->unclean ? ", unclean" : "",
 		  slot_blocks(mv, HF_AL_LOGGED));
 	/* The superblock may know more than the agent did. */
-	if (dev->conf.epoch > mv->conf.epoch)
+	if (dev->conf.epoch > mv->conf.epoch) {
 		mv->conf = dev->conf;
+		if (slot_nr(sim, mv) < 0) {
+			slot_stop(sim, mv);
+			mv->shown = mv->conf;
+			return;
+		}
+	}
 	old = dev->conf.epoch ? dev->conf : mv->conf;
 	slot_adopting(sim, mv, &old);
 	/*
@@ -402,6 +428,10 @@ void slot_adopting(struct sim *sim, struct mvol *mv, const struct hf_conf_data *
 		return;
 	above = slot_blocks(mv, HF_AL_ABOVE_STABLE);
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		/* R3b: a bitmap for another incarnation says nothing of this one. */
+		if (conf->slots[i].incarnation != old->slots[i].incarnation && missing & 1 << i &&
+		    i != own && !sim_mutant(sim, MUTANT_REUSE_BITS))
+			slot->bits[i] = ALL_BLOCKS;
 		if (readmitted & 1 << i)
 			slot->bits[i] = 0;
 		else if (i != own && missing & 1 << i && !sim_mutant(sim, MUTANT_NO_MARKS))

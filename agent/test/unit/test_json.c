@@ -97,7 +97,25 @@ static struct command sample(enum command_kind kind)
 		break;
 	case CMD_NODE_DOWN:
 	case CMD_NODE_UP:
+	case CMD_NODE_UNCORDON:
 		cmd.node_status.node = NODE(2);
+		cmd.node_status.boot_id = UINT64_MAX;
+		break;
+	case CMD_NODE_CORDON:
+		cmd.node_cordon.node = NODE(2);
+		cmd.node_cordon.cordon = FSM_CORDON_SHUTDOWN;
+		cmd.node_cordon.boot_id = UINT64_MAX;
+		break;
+	case CMD_SLOT_PLACE:
+	case CMD_SLOT_UNPLACE:
+		memset(cmd.slot_place.volume, 3, sizeof(cmd.slot_place.volume));
+		cmd.slot_place.slot_nr = 3;
+		cmd.slot_place.lost_nr = HF_MAX_SLOTS;
+		cmd.slot_place.node = NODE(3);
+		cmd.slot_place.incarnation = UINT64_MAX;
+		break;
+	case CMD_SET:
+		cmd.set.rebuild_delay_ms = 10000;
 		break;
 	case CMD_REBUILD_BEGUN:
 		cmd.rebuild_begun.slot_nr = 2;

@@ -46,6 +46,7 @@ static void desk_open(struct desk *d, u8 copies)
 	d->in.mono_ms = 100000;
 	d->in.unix_ms = NOW;
 	d->in.scale_pct = 100;
+	d->in.current = true;
 	d->in.nr_random = 16;
 	d->in.random = d->random;
 }
