@@ -58,6 +58,8 @@ u8 hf_conf_missing_mask(const struct hf_conf_data *conf);	/* used, not in sync (
 /* R4: step 2 is done for this term and instance. */
 bool hf_conf_activated(const struct hf_conf_data *conf);
 int hf_conf_slot_of(const struct hf_conf_data *conf, u32 node);	/* slot number or -1 */
+/* Is this very copy a slot of the volume (R3b). */
+bool hf_conf_has_slot(const struct hf_conf_data *conf, u8 nr, u32 node, u64 incarnation);
 
 #ifdef __KERNEL__
 #include <linux/rcupdate.h>

@@ -180,9 +180,20 @@ static bool same(const struct hf_conf_data *a, const struct hf_conf_data *b)
 	return !memcmp(&wire_a, &wire_b, sizeof(wire_a));
 }
 
+/*
+ * Does a slot number stand for the same copy? A copy that is replaced has
+ * another incarnation, wherever it is put (R3b).
+ */
+static bool same_slot(const struct hf_conf_slot *a, const struct hf_conf_slot *b)
+{
+	return a->node == b->node && a->incarnation == b->incarnation;
+}
+
 /* What holds between any two configurations of a volume, however far apart. */
 static const char *illegal_jump(const struct hf_conf_data *have, const struct hf_conf_data *offer)
 {
+	unsigned int i;
+
 	if (offer->size_bytes != have->size_bytes)
 		return "the size of a volume cannot be changed by this version";
 	if (offer->vdisk != have->vdisk)
@@ -198,23 +209,40 @@ static const char *illegal_jump(const struct hf_conf_data *have, const struct hf
 	    (offer->primary_node != have->primary_node ||
 	     offer->primary_instance != have->primary_instance))
 		return "the primary was changed without a new term";
+	for (i = 0; i < HF_MAX_SLOTS; i++)
+		if (have->slots[i].incarnation &&
+		    have->slots[i].incarnation == offer->slots[i].incarnation &&
+		    have->slots[i].node != offer->slots[i].node)
+			return "a slot is on another node under the same incarnation";
 	return NULL;
 }
 
-static const char *illegal_set(const struct hf_conf_data *have, const struct hf_conf_data *offer)
+/*
+ * R3b: what joins, stays in or leaves the set is the same copy before and
+ * after; so a slot that is added, replaced or removed is outside of both sets.
+ * To another node it goes by removal and addition.
+ */
+static const char *illegal_slot(const struct hf_conf_data *have, const struct hf_conf_data *offer)
 {
+	u8 either = have->in_sync_mask | offer->in_sync_mask;
 	unsigned int i;
 
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
 		const struct hf_conf_slot *old = &have->slots[i], *new = &offer->slots[i];
 
-		if (!(offer->in_sync_mask & BIT(i)))
+		if (same_slot(old, new))
 			continue;
-		/* R3b: what joins or stays in the set is what was there before. */
-		if (old->node != new->node || old->incarnation != new->incarnation)
+		if (either & BIT(i))
 			return "the in-sync set has a slot whose incarnation was not there before";
+		if (old->node && new->node && old->node != new->node)
+			return "a slot is put on another node without being removed first";
 	}
 	return NULL;
+}
+
+static bool slots_come_or_go(const struct hf_conf_data *have, const struct hf_conf_data *offer)
+{
+	return hf_conf_used_mask(have) != hf_conf_used_mask(offer);
 }
 
 /* R4: the one step from an epoch to the next. */
@@ -222,6 +250,9 @@ static const char *illegal_step(const struct hf_conf_data *have, const struct hf
 {
 	bool activates = offer->activated_term != have->activated_term;
 
+	if (slots_come_or_go(have, offer) &&
+	    (activates || offer->term != have->term || offer->in_sync_mask != have->in_sync_mask))
+		return "a slot is added or removed in a step that changes something else";
 	if (offer->term != have->term) {
 		if (offer->in_sync_mask != have->in_sync_mask)
 			return "the configuration that names a primary changes the in-sync set";
@@ -233,7 +264,7 @@ static const char *illegal_step(const struct hf_conf_data *have, const struct hf
 	} else if (!hf_conf_activated(have) && offer->in_sync_mask != have->in_sync_mask) {
 		return "the in-sync set was changed before the activation";
 	}
-	return illegal_set(have, offer);
+	return illegal_slot(have, offer);
 }
 
 /**
@@ -322,4 +353,11 @@ int hf_conf_slot_of(const struct hf_conf_data *conf, u32 node)
 		if (conf->slots[i].node == node)
 			return i;
 	return -1;
+}
+
+/** hf_conf_has_slot - is slot @nr the copy @incarnation on @node */
+bool hf_conf_has_slot(const struct hf_conf_data *conf, u8 nr, u32 node, u64 incarnation)
+{
+	return nr < HF_MAX_SLOTS && node && conf->slots[nr].node == node &&
+	       conf->slots[nr].incarnation == incarnation;
 }

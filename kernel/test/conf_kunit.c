@@ -166,6 +166,16 @@ static void masks(struct kunit *test)
 
 /* ----------------------------------------------------------------- steps */
 
+#define COMES	"a slot is added or removed in a step that changes something else"
+
+/* @node 0: removed */
+static void add(struct hf_conf_data *conf, u8 nr, u32 node, u64 incarnation)
+{
+	conf->slots[nr].node = node;
+	conf->slots[nr].incarnation = incarnation;
+	conf->slots[nr].cited_life = 0;
+}
+
 #define STEP(link, verdict, change) do {				\
 	enum hf_conf_verdict _verdict;					\
 									\
@@ -262,9 +272,64 @@ static void slots_of_the_set_keep_their_incarnation(struct kunit *test)
 	STEP(true, HF_CONF_CONFLICT, offer.slots[1].node = 40);
 	STEP(true, HF_CONF_CONFLICT, offer.in_sync_mask = 7; offer.slots[2].incarnation++);
 	STEP(true, HF_CONF_NEWER, offer.slots[2].incarnation++);
+	/* Its devices are replaced after it was dropped, not by the way. */
+	STEP(true, HF_CONF_CONFLICT, offer.in_sync_mask = 1; offer.slots[1].incarnation++);
 	STEP(true, HF_CONF_NEWER, offer.slots[3].node = 50; offer.slots[3].incarnation = 1);
 	STEP(true, HF_CONF_CONFLICT, offer.slots[3].node = 50; offer.slots[3].incarnation = 1;
 	     offer.in_sync_mask = 0xb);
+}
+
+/* R3b: a number is empty, or stands for one copy; what comes or goes is outside of the set. */
+static void slots_come_and_go_outside_of_the_set(struct kunit *test)
+{
+	struct hf_conf_data have, offer;
+	const char *why;
+
+	STEP(false, HF_CONF_NEWER, add(&offer, 3, 50, 7));
+	STEP(false, HF_CONF_NEWER, add(&offer, 2, 0, 0));
+	STEP(true, HF_CONF_NEWER, add(&offer, 2, 0, 0); add(&offer, 3, 13, 7));
+	/* Neither joins the set at once, nor leaves it by going. */
+	STEP(false, HF_CONF_CONFLICT, add(&offer, 3, 50, 7); offer.in_sync_mask = 0xb);
+	KUNIT_EXPECT_STREQ(test, why, COMES);
+	STEP(false, HF_CONF_CONFLICT, add(&offer, 1, 0, 0); offer.in_sync_mask = 1);
+	KUNIT_EXPECT_STREQ(test, why, COMES);
+	STEP(true, HF_CONF_CONFLICT, have.in_sync_mask = 1; add(&have, 1, 0, 0));
+	KUNIT_EXPECT_STREQ(test, why, COMES);
+	/* And nothing else is decided with it. */
+	STEP(false, HF_CONF_CONFLICT, add(&offer, 2, 0, 0); offer.in_sync_mask = 1);
+	KUNIT_EXPECT_STREQ(test, why, COMES);
+	STEP(false, HF_CONF_CONFLICT, add(&offer, 3, 50, 7); offer.in_sync_mask = 7);
+	STEP(false, HF_CONF_CONFLICT, add(&offer, 3, 50, 7); offer.term = 4);
+	KUNIT_EXPECT_STREQ(test, why, COMES);
+	STEP(false, HF_CONF_CONFLICT, have.activated_term = 2; have.activated_instance = 7;
+	     add(&offer, 2, 0, 0));
+	KUNIT_EXPECT_STREQ(test, why, COMES);
+	/* Lives that were cited for the activation may go in the same step. */
+	STEP(false, HF_CONF_NEWER, have.slots[0].cited_life = 5; add(&offer, 3, 50, 7));
+	/* A number that is used goes to another node by way of being empty. */
+	STEP(false, HF_CONF_CONFLICT, add(&offer, 2, 50, 7));
+	KUNIT_EXPECT_STREQ(test, why, "a slot is put on another node without being removed first");
+	STEP(false, HF_CONF_NEWER, offer.epoch = 10; add(&offer, 2, 50, 7));
+	/* The same copy is nowhere else, at whatever distance. */
+	STEP(false, HF_CONF_CONFLICT, offer.epoch = 10;
+	     add(&offer, 2, 50, have.slots[2].incarnation));
+	KUNIT_EXPECT_STREQ(test, why, "a slot is on another node under the same incarnation");
+	/* Far apart a slot may have gone, and another may have joined the set. */
+	STEP(false, HF_CONF_NEWER, offer.epoch = 12; add(&offer, 1, 0, 0);
+	     offer.in_sync_mask = 0x9; add(&offer, 3, 50, 7));
+}
+
+static void copy_of_a_number(struct kunit *test)
+{
+	struct hf_conf_data conf;
+
+	sample_conf(&conf);
+	KUNIT_EXPECT_TRUE(test, hf_conf_has_slot(&conf, 1, 12, 0x101));
+	KUNIT_EXPECT_FALSE(test, hf_conf_has_slot(&conf, 1, 12, 0x102));
+	KUNIT_EXPECT_FALSE(test, hf_conf_has_slot(&conf, 1, 13, 0x101));
+	KUNIT_EXPECT_FALSE(test, hf_conf_has_slot(&conf, 2, 12, 0x101));
+	KUNIT_EXPECT_FALSE(test, hf_conf_has_slot(&conf, 3, 0, 0));
+	KUNIT_EXPECT_FALSE(test, hf_conf_has_slot(&conf, HF_MAX_SLOTS, 12, 0x101));
 }
 
 /* Whatever bytes arrive: what is accepted is encoded to the same bytes. */
@@ -307,6 +372,8 @@ static struct kunit_case conf_cases[] = {
 	KUNIT_CASE(primary_changes_with_the_term_alone),
 	KUNIT_CASE(two_steps_of_promotion),
 	KUNIT_CASE(slots_of_the_set_keep_their_incarnation),
+	KUNIT_CASE(slots_come_and_go_outside_of_the_set),
+	KUNIT_CASE(copy_of_a_number),
 	KUNIT_CASE(random_bytes),
 	{}
 };
