@@ -67,6 +67,24 @@ const struct kernel_remote *kernel_volume_remote(const struct kernel_volume *vol
 	return NULL;
 }
 
+u64 kernel_volume_left_bytes(const struct kernel_volume *vol, u8 slot_nr)
+{
+	const struct kernel_remote *remote = kernel_volume_remote(vol, slot_nr);
+
+	if (slot_nr >= HF_MAX_SLOTS || !(hf_conf_missing_mask(&vol->conf) & 1 << slot_nr))
+		return 0;
+	switch (remote ? remote->rebuild_state : HOLDFAST_REBUILD_NONE) {
+	case HOLDFAST_REBUILD_COPYING:
+	case HOLDFAST_REBUILD_FINISHING:
+	case HOLDFAST_REBUILD_ADMISSIBLE:
+		/* The marks stay until it is readmitted: they tell what an attempt began with. */
+		return remote->rebuild_total_bytes > remote->rebuild_done_bytes ?
+		       remote->rebuild_total_bytes - remote->rebuild_done_bytes : 0;
+	default:
+		return vol->out_of_sync_bytes[slot_nr];
+	}
+}
+
 void node_report_clear(struct node_report *report)
 {
 	kernel_view_clear(&report->view);

@@ -97,6 +97,11 @@ void kernel_view_clear(struct kernel_view *view);	/* frees @volumes */
 int kernel_view_copy(struct kernel_view *to, const struct kernel_view *from);	/* 0, -ENOMEM */
 const struct kernel_volume *kernel_view_find(const struct kernel_view *view, const u8 *uuid);
 const struct kernel_remote *kernel_volume_remote(const struct kernel_volume *vol, u8 slot_nr);
+/*
+ * Bytes that the primary whose view this is would still copy to a slot outside
+ * of the set, whether it is linked or not; 0 for a slot of the set.
+ */
+u64 kernel_volume_left_bytes(const struct kernel_volume *vol, u8 slot_nr);
 
 /**
  * struct heard - one node as another hears it

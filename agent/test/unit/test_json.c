@@ -412,6 +412,41 @@ static void test_report_malformed(void **state)
 	node_report_clear(&report);
 }
 
+/* R9: marks say what an attempt begins with, its own progress what it has left. */
+static void test_left_bytes(void **state)
+{
+	struct kernel_volume vol = { .nr_remotes = 1 };
+	struct kernel_remote *remote = &vol.remotes[0];
+
+	(void)state;
+	fill_conf(&vol.conf);
+	vol.conf.in_sync_mask = 1;
+	memset(vol.conf.slots, 0, sizeof(vol.conf.slots));
+	vol.conf.slots[0] = (struct hf_conf_slot){ .node = 1, .incarnation = 1 };
+	vol.conf.slots[2] = (struct hf_conf_slot){ .node = 3, .incarnation = 3 };
+	vol.out_of_sync_bytes[0] = 1;
+	vol.out_of_sync_bytes[1] = 2;
+	vol.out_of_sync_bytes[2] = 1000;
+	assert_int_equal(kernel_volume_left_bytes(&vol, 0), 0);
+	assert_int_equal(kernel_volume_left_bytes(&vol, 1), 0);
+	assert_int_equal(kernel_volume_left_bytes(&vol, HF_MAX_SLOTS), 0);
+	/* not linked, and after an attempt that failed */
+	*remote = (struct kernel_remote){ .slot_nr = 1 };
+	assert_int_equal(kernel_volume_left_bytes(&vol, 2), 1000);
+	*remote = (struct kernel_remote){ .slot_nr = 2, .rebuild_total_bytes = 1200,
+					  .rebuild_done_bytes = 900 };
+	assert_int_equal(kernel_volume_left_bytes(&vol, 2), 1000);
+	remote->rebuild_state = HOLDFAST_REBUILD_FAILED;
+	assert_int_equal(kernel_volume_left_bytes(&vol, 2), 1000);
+	remote->rebuild_state = HOLDFAST_REBUILD_COPYING;
+	assert_int_equal(kernel_volume_left_bytes(&vol, 2), 300);
+	remote->rebuild_state = HOLDFAST_REBUILD_FINISHING;
+	assert_int_equal(kernel_volume_left_bytes(&vol, 2), 300);
+	remote->rebuild_state = HOLDFAST_REBUILD_ADMISSIBLE;
+	remote->rebuild_done_bytes = 1300;
+	assert_int_equal(kernel_volume_left_bytes(&vol, 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_state_malformed),
 		cmocka_unit_test(test_report_round_trip),
 		cmocka_unit_test(test_report_malformed),
+		cmocka_unit_test(test_left_bytes),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
