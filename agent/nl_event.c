@@ -263,6 +263,7 @@ const char *hf_nl_down_name(u8 reason)
 		[HOLDFAST_DOWN_TERM]		= "term",
 		[HOLDFAST_DOWN_LOCAL]		= "local",
 		[HOLDFAST_DOWN_CHECKSUM]	= "checksum",
+		[HOLDFAST_DOWN_REMOVED]		= "removed",
 	};
 
 	return word(words, ARRAY_SIZE(words), reason);

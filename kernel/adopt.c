@@ -7,8 +7,9 @@
  * Rules: R1 (durable before it is acted on; what older terms left unsubmitted
  * is discarded), R3b (ranges above stable are marked for every slot outside of
  * the set; readmission clears; an incarnation that the bitmap is not for sets
- * all bits), R7 and R10 (activation or readmission settles what earlier terms
- * and lives left; a slot outside of the set moves its log to its own bitmap).
+ * all bits, and the bitmap of a slot that was removed is for none), R7 and R10
+ * (activation or readmission settles what earlier terms and lives left; a slot
+ * outside of the set moves its log to its own bitmap).
  *
  * Locks: meta_lock held throughout; the change is one section of log_lock, so
  * that each write is either marked by its own mask or found by the scan.
@@ -24,6 +25,7 @@
  * @outside: other slots that are outside of the set
  * @fill: bitmaps that are for another incarnation: all bits are to be set
  * @clear: slots that are in the set again, or from the start
+ * @forget: numbers without a slot whose bitmaps go
  * @own_outside: this slot is outside of the set
  * @settle: what earlier terms and lives left is dealt with
  */
@@ -31,14 +33,14 @@ struct change {
 	u8	outside;
 	u8	fill;
 	u8	clear;
+	u8	forget;
 	bool	own_outside;
 	bool	settle;
 };
 
 static bool outside_of(const struct hf_conf_data *conf, const struct hf_slot *slot)
 {
-	return hf_conf_slot_of(conf, slot->vol->node_id) != slot->nr ||
-	       conf->slots[slot->nr].incarnation != slot->super.incarnation ||
+	return !hf_conf_has_slot(conf, slot->nr, slot->vol->node_id, slot->super.incarnation) ||
 	       (hf_conf_missing_mask(conf) & BIT(slot->nr));
 }
 
@@ -68,8 +70,12 @@ static void plan_change(const struct hf_slot *slot, const struct hf_conf_data *o
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		bool known = slot->super.bitmap_incarnation[nr] == conf->slots[nr].incarnation;
 
-		if (!(used & BIT(nr)))
+		if (!(used & BIT(nr))) {
+			if (nr != slot->nr &&
+			    (slot->bitmaps[nr] || slot->super.bitmap_incarnation[nr]))
+				change->forget |= BIT(nr);
 			continue;
+		}
 		if (!(missing & BIT(nr))) {
 			if (!known || ((was_missing & BIT(nr)) && (nr != slot->nr || took_part)))
 				change->clear |= BIT(nr);
@@ -121,7 +127,9 @@ static u64 __change(struct hf_slot *slot, const struct hf_conf_data *conf,
 		__take_unsubmitted(&slot->to_submit, stale);
 	}
 	slot->term = conf->term;
+	slot->used_mask = hf_conf_used_mask(conf);
 	slot->outside_mask = change->outside;
+	slot->wanted_bitmaps &= slot->used_mask;
 	slot->activated = hf_conf_activated(conf);
 	slot->in_set = !change->own_outside;
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
@@ -139,8 +147,12 @@ static u64 __change(struct hf_slot *slot, const struct hf_conf_data *conf,
 	return hf_al_bits_issue(&slot->al);
 }
 
-/* The bits first: the superblock says for which incarnations they are. */
-static int make_durable(struct hf_slot *slot, const struct hf_conf_data *conf)
+/*
+ * The bits first: the superblock says for which incarnations they are. Those
+ * of a removed slot last: cleared bits must never pass for its bitmap.
+ */
+static int make_durable(struct hf_slot *slot, const struct hf_conf_data *conf,
+			const struct change *change)
 {
 	u8 used = hf_conf_used_mask(conf), nr;
 	int error;
@@ -151,11 +163,14 @@ static int make_durable(struct hf_slot *slot, const struct hf_conf_data *conf)
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		if (used & BIT(nr))
 			slot->super.bitmap_incarnation[nr] = conf->slots[nr].incarnation;
+		else if (change->forget & BIT(nr))
+			slot->super.bitmap_incarnation[nr] = 0;
 	}
 	slot->super.term = conf->term;
 	slot->super.epoch = conf->epoch;
 	slot->super.conf = *conf;
-	return hf_meta_save_super(slot);
+	error = hf_meta_save_super(slot);
+	return error ? error : hf_bitmaps_forget(slot, change->forget);
 }
 
 /* @old: what the superblock has, NULL: nothing yet. @attaching: a new life begins. */
@@ -178,7 +193,7 @@ int hf_adopt_data(struct hf_slot *slot, const struct hf_conf_data *old,
 	spin_unlock_irqrestore(&slot->log_lock, flags);
 	hf_slot_end_unsubmitted(&stale, -ESTALE);
 
-	error = make_durable(slot, conf);
+	error = make_durable(slot, conf, &change);
 	if (error) {
 		/* Half adopted is neither: R3's failure of the slot. */
 		hf_slot_fail(slot, error);

@@ -4,10 +4,11 @@
  * life left and draws a new one; detach ends it, cleanly or by force; the last
  * reference closes the devices.
  *
- * Rules: R3b (a superblock of another incarnation is not attached), R5 (a
- * grace is owed unless the metadata says that no promise was open), R10 (what
- * the log names at attach, and whether that life is unclean), R15 (the devices
- * stay open until their last I/O has ended).
+ * Rules: R3b (a superblock of another incarnation is not attached, nor one of a
+ * slot that the configuration does not have), R5 (a grace is owed unless the
+ * metadata says that no promise was open), R10 (what the log names at attach,
+ * and whether that life is unclean), R15 (the devices stay open until their
+ * last I/O has ended).
  *
  * Locks: conf_lock of the volume around attach and detach.
  */
@@ -161,6 +162,10 @@ static int check_super(struct hf_slot *slot, u64 incarnation, const struct hf_co
 	if (super->epoch > conf->epoch || super->term > conf->term) {
 		NL_SET_ERR_MSG(extack, "The slot was told a newer configuration than this one");
 		return -ESTALE;
+	}
+	if (!hf_conf_has_slot(conf, slot->nr, slot->vol->node_id, incarnation)) {
+		NL_SET_ERR_MSG(extack, "The slot is not in the volume's configuration any more");
+		return -ENOENT;
 	}
 	return 0;
 }

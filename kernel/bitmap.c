@@ -7,8 +7,8 @@
  * Rules: R3b (marks), R9 (bits for other slots are durable before the answer),
  * R10 (an extent leaves the log only when its bits are durable: al.c asks).
  *
- * Locks: log_lock guards every bitmap; meta_lock the writing and the making of
- * one, so that a pointer that is set stays.
+ * Locks: log_lock guards every bitmap; meta_lock the writing, the making and the
+ * end of one, so that with either of them a pointer that is set stays.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -149,6 +149,39 @@ int hf_bitmaps_save(struct hf_slot *slot)
 	return written ? hf_meta_flush(slot) : 0;
 }
 
+/*
+ * The numbers in @mask have no slot any more, and the superblock says so: their
+ * bits are cleared on the device, and the memory goes. No write sets one
+ * meanwhile, since none marks for a number without a slot.
+ */
+int hf_bitmaps_forget(struct hf_slot *slot, u8 mask)
+{
+	struct hf_bitmap *gone[HF_MAX_SLOTS] = {};
+	unsigned long flags;
+	int error;
+	u8 nr;
+
+	lockdep_assert_held(&slot->meta_lock);
+	if (!mask)
+		return 0;
+	spin_lock_irqsave(&slot->log_lock, flags);
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
+		if ((mask & BIT(nr)) && slot->bitmaps[nr])
+			hf_bitmap_clear_all(slot->bitmaps[nr]);
+	spin_unlock_irqrestore(&slot->log_lock, flags);
+	error = hf_bitmaps_save(slot);
+	if (error)
+		return error;
+	spin_lock_irqsave(&slot->log_lock, flags);
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
+		if (mask & BIT(nr))
+			swap(gone[nr], slot->bitmaps[nr]);
+	spin_unlock_irqrestore(&slot->log_lock, flags);
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
+		free_bitmap(gone[nr]);
+	return 0;
+}
+
 /* log_lock held; a bitmap that is not there is the caller's to have made. */
 void __hf_bitmaps_mark(struct hf_slot *slot, u8 mask, u64 offset, u64 length)
 {
@@ -236,8 +269,14 @@ int hf_slot_set_dirty(struct hf_slot *slot, u8 for_slot, u64 offset,
 	if (for_slot >= HF_MAX_SLOTS)
 		return -EINVAL;
 	mutex_lock(&slot->meta_lock);
-	error = hf_slot_usable(slot) ? hf_bitmap_make(slot, for_slot) : -EIO;
-	if (!error) {
+	if (!hf_slot_usable(slot))
+		error = -EIO;
+	else if (!(slot->used_mask & BIT(for_slot)))
+		/* As for a write's marks: removed, or all bits will be set. */
+		error = 0;
+	else
+		error = hf_bitmap_make(slot, for_slot);
+	if (!error && slot->bitmaps[for_slot]) {
 		spin_lock_irqsave(&slot->log_lock, flags);
 		hf_bitmap_merge(slot->bitmaps[for_slot], offset, bits, nr_bits);
 		spin_unlock_irqrestore(&slot->log_lock, flags);

@@ -121,8 +121,7 @@ int hf_conf_adopt(struct hf_volume *vol, const struct hf_conf_data *offer, bool 
 	trace_hf_adopt(vol->uuid.b, offer->term, offer->epoch, offer->in_sync_mask, from_link);
 	if (vol->disk)
 		hf_disk_after_conf(vol->disk, conf);
-	if (!from_link)
-		hf_replica_tell(vol, conf);
+	hf_replica_adopted(vol, conf, from_link);
 	hf_event(vol, HOLDFAST_EVENT_CONF, HF_EVENT_NO_SLOT);
 	if (have)
 		kfree_rcu(have, rcu);

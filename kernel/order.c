@@ -243,6 +243,13 @@ static void take_conf(struct hf_disk *disk, const struct hf_conf_data *conf)
 	u8 nr;
 
 	lockdep_assert_held(&serve->serve_lock);
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
+		/* R3b: a slot that was removed or replaced ends here, counted or not. */
+		if (disk->remotes[nr].incarnation == conf->slots[nr].incarnation)
+			continue;
+		serve->counted_mask &= ~BIT(nr);
+		hf_remote_set_slot(&disk->remotes[nr], conf->slots[nr].incarnation);
+	}
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
 		if ((serve->in_sync_mask & ~conf->in_sync_mask) & BIT(nr))
 			disk->remotes[nr].good_life = 0;

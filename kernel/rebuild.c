@@ -152,9 +152,13 @@ static int make_list(struct hf_rebuild *rebuild)
 	spin_lock_irqsave(&serve->serve_lock, flags);
 	rebuild->total_bytes = granules_to_bytes(rebuild, bitmap_weight(rebuild->bits,
 									rebuild->nr_bits));
-	set_state(rebuild, HOLDFAST_REBUILD_COPYING);
+	/* An epoch that settled the attempt meanwhile has the last word on its state. */
+	if (alive(rebuild))
+		set_state(rebuild, HOLDFAST_REBUILD_COPYING);
+	else
+		err = -ECANCELED;
 	spin_unlock_irqrestore(&serve->serve_lock, flags);
-	return 0;
+	return err;
 }
 
 /* Behind the rate that was asked for: sleep, or until the attempt ends. */
@@ -530,6 +534,14 @@ void hf_rebuild_settle(struct hf_remote *remote, enum holdfast_rebuild_state sta
 	wake_up(&remote->disk->wait);
 }
 
+void hf_rebuild_forget(struct hf_remote *remote)
+{
+	lockdep_assert_held(&remote->disk->serve.serve_lock);
+	hf_rebuild_settle(remote, HOLDFAST_REBUILD_NONE);
+	if (remote->rebuild)
+		remote->rebuild->forgotten = true;
+}
+
 void hf_rebuild_free(struct hf_rebuild *rebuild)
 {
 	if (!rebuild)
@@ -542,6 +554,8 @@ void hf_rebuild_free(struct hf_rebuild *rebuild)
 void hf_rebuild_report(const struct hf_rebuild *rebuild, enum holdfast_rebuild_state *state,
 		       u64 *total_bytes, u64 *done_bytes)
 {
+	if (rebuild && rebuild->forgotten)
+		rebuild = NULL;
 	*state = rebuild ? rebuild->state : HOLDFAST_REBUILD_NONE;
 	*total_bytes = rebuild ? rebuild->total_bytes : 0;
 	*done_bytes = 0;

@@ -28,6 +28,7 @@ struct hf_rebuild {
 	u32				rate_kbps;	/* const; 0: no limit */
 	enum holdfast_rebuild_state	state;		/* serve_lock */
 	bool				stop;		/* serve_lock */
+	bool				forgotten;	/* serve_lock: the slot was removed */
 	bool				running;	/* serve_lock */
 	u64				total_bytes;	/* serve_lock */
 	struct hf_copier		*copier;	/* serve_lock */
@@ -45,6 +46,8 @@ int hf_rebuild_stop(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack)
 bool hf_rebuild_goes_on(const struct hf_remote *remote);
 /* serve_lock held: an epoch decided on the last attempt; what is left of it stops. */
 void hf_rebuild_settle(struct hf_remote *remote, enum holdfast_rebuild_state state);
+/* serve_lock held: the slot is none any more, and nothing is told of an attempt on it. */
+void hf_rebuild_forget(struct hf_remote *remote);
 /* It does not run. Process context. */
 void hf_rebuild_free(struct hf_rebuild *rebuild);
 /* serve_lock held. */

@@ -42,7 +42,8 @@ u64 hf_remote_lease_end(const struct hf_remote *remote)
 	u64 end = remote->lease_end_ns;
 
 	lockdep_assert_held(&remote->disk->serve.serve_lock);
-	if (remote->link && hf_link_term(remote->link) == remote->disk->serve.term)
+	if (remote->link && !remote->foreign &&
+	    hf_link_term(remote->link) == remote->disk->serve.term)
 		end = max(end, hf_link_lease_end(remote->link));
 	return end;
 }
@@ -63,22 +64,60 @@ void hf_remote_broken(struct hf_remote *remote, enum holdfast_down_reason reason
 	wake_up(&disk->wait);
 }
 
+/*
+ * R5, R9: nothing of the former slot counts for this one, neither its lease nor
+ * its confirmations nor the life that was whole. Its link is aborted here, and
+ * closed by control_work or by the next link.
+ */
+void hf_remote_set_slot(struct hf_remote *remote, u64 incarnation)
+{
+	lockdep_assert_held(&remote->disk->serve.serve_lock);
+	if (remote->incarnation == incarnation)
+		return;
+	hf_remote_broken(remote, HOLDFAST_DOWN_REMOVED);
+	remote->incarnation = incarnation;
+	remote->foreign = remote->link;
+	remote->mirror = false;
+	remote->unclean = false;
+	remote->life = 0;
+	remote->good_life = 0;
+	remote->hello_epoch = 0;
+	remote->adopted_epoch = 0;
+	remote->lease_end_ns = 0;
+	remote->nr_extents = 0;
+	remote->nr_own_bits = 0;
+	remote->link_id = 0;
+	remote->down_reason = HOLDFAST_DOWN_NONE;
+	hf_rebuild_forget(remote);
+}
+
+/* serve_lock held: what @link says is about the slot as it is. */
+static bool is_present(const struct hf_remote *remote, const struct hf_link *link)
+{
+	return remote->link == link && !remote->foreign;
+}
+
 static void on_hello(struct hf_link *link)
 {
 	struct hf_remote *remote = hf_link_owner(link);
 	const struct hf_link_facts *facts = hf_link_facts(link);
 	struct hf_disk *disk = remote->disk;
 	unsigned long flags;
+	bool is_slot;
 
 	spin_lock_irqsave(&disk->serve.serve_lock, flags);
-	remote->life = facts->life;
-	remote->unclean = facts->unclean;
-	remote->log_entries = facts->log_entries;
-	remote->nr_extents = 0;
-	remote->nr_own_bits = 0;
+	/* R3b: the very copy that the configuration has, whatever the slot believes. */
+	is_slot = !remote->foreign && facts->incarnation == remote->incarnation;
+	if (is_slot) {
+		remote->life = facts->life;
+		remote->unclean = facts->unclean;
+		remote->log_entries = facts->log_entries;
+		remote->nr_extents = 0;
+		remote->nr_own_bits = 0;
+	}
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
 	/* The account of room and the copy lists go by one geometry (R10). */
-	if (facts->extent_shift != hf_slot_extent_shift(disk->slot) ||
+	if (!is_slot || facts->extent_shift != hf_slot_extent_shift(disk->slot) ||
 	    facts->size_bytes != disk->size_bytes || !facts->log_entries)
 		hf_link_abort(link, HOLDFAST_DOWN_REFUSED);
 	link_event(remote, link);
@@ -156,7 +195,7 @@ static void on_ready(struct hf_link *link)
 	unsigned long flags;
 
 	hf_serve_lock(disk, &ended, &flags);
-	if (remote->link == link && !remote->down && hf_link_term(link) == disk->serve.term)
+	if (is_present(remote, link) && !remote->down && hf_link_term(link) == disk->serve.term)
 		take_ready(remote, &ended);
 	hf_serve_unlock(disk, &ended, flags);
 	link_event(remote, link);
@@ -183,7 +222,7 @@ static void on_adopted(struct hf_link *link, u64 epoch)
 	unsigned long flags;
 
 	hf_serve_lock(disk, &ended, &flags);
-	if (remote->link == link && hf_link_term(link) == disk->serve.term &&
+	if (is_present(remote, link) && hf_link_term(link) == disk->serve.term &&
 	    epoch > remote->adopted_epoch) {
 		remote->adopted_epoch = epoch;
 		hf_serve_advance_stable(disk);
@@ -217,8 +256,9 @@ static void on_down(struct hf_link *link, enum holdfast_down_reason reason)
 	unsigned long flags;
 
 	hf_serve_lock(disk, &ended, &flags);
-	if (remote->link == link) {
+	if (remote->link == link)
 		remote->down = true;
+	if (is_present(remote, link)) {
 		remote->down_reason = reason;
 		hf_remote_broken(remote, reason);
 		hf_serve_judge_all(disk, &ended);
@@ -253,14 +293,16 @@ static void close_link(struct hf_remote *remote)
 
 	hf_serve_lock(disk, &ended, &flags);
 	link = remote->link;
-	if (link) {
+	if (link && !remote->foreign) {
 		/* R5: what it promised outlives the connection. */
 		remote->lease_end_ns = hf_remote_lease_end(remote);
 		hf_remote_broken(remote, HOLDFAST_DOWN_LOCAL);
 		remote->down_reason = hf_link_reason(link);
-		remote->link = NULL;
-		hf_serve_judge_all(disk, &ended);
 	}
+	remote->link = NULL;
+	remote->foreign = false;
+	if (link)
+		hf_serve_judge_all(disk, &ended);
 	hf_serve_unlock(disk, &ended, flags);
 	if (link)
 		hf_link_close(link);

@@ -16,7 +16,10 @@ struct netlink_ext_ack;
 
 /**
  * struct hf_remote - one other slot
+ * @incarnation: of the slot that has the number in the configuration in force;
+ *	0: none. Everything else is about this one
  * @link: the newest link, also after it went down, until it is closed
+ * @foreign: @link is of a former slot of the number, and means nothing here
  * @ready: link is READY and was not found broken
  * @gets: writes and flushes go to it now
  * @mirror: outside of the set, gets new writes for a rebuild (R9)
@@ -33,7 +36,9 @@ struct netlink_ext_ack;
 struct hf_remote {
 	struct hf_disk		*disk;		/* const */
 	u8			nr;		/* const: slot number */
+	u64			incarnation;
 	struct hf_link		*link;
+	bool			foreign;
 	bool			ready;
 	bool			down;		/* ops->down came for @link */
 	bool			gets;
@@ -72,6 +77,11 @@ void hf_remote_reap(struct hf_disk *disk, bool all);
 /* Tell every link a new epoch. conf_lock held. */
 void hf_remote_send_conf(struct hf_disk *disk, const struct hf_conf *conf);
 
+/*
+ * serve_lock held: the configuration has this slot under the number from here
+ * on, 0 for none; what was known of another one is forgotten.
+ */
+void hf_remote_set_slot(struct hf_remote *remote, u64 incarnation);
 /* serve_lock held: the link broke, whatever ops->down says later. */
 void hf_remote_broken(struct hf_remote *remote, enum holdfast_down_reason reason);
 /* serve_lock held: end of the lease from this slot, CLOCK_BOOTTIME ns. */

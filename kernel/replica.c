@@ -127,7 +127,6 @@ static u8 judge_hello(struct hf_replica *replica)
 	const struct hf_conf_data *hello = &replica->hello_conf;
 	struct hf_slot *slot = vol->slot;
 	const struct hf_conf_data *conf;
-	int nr;
 
 	lockdep_assert_held(&vol->conf_lock);
 	conf = &rcu_dereference_protected(vol->conf, lockdep_is_held(&vol->conf_lock))->data;
@@ -148,13 +147,12 @@ static u8 judge_hello(struct hf_replica *replica)
 	if (!conf->primary_node || hello->primary_node != conf->primary_node ||
 	    hello->primary_instance != conf->primary_instance)
 		return HF_ST_PRIMARY;
-	nr = hf_conf_slot_of(conf, vol->node_id);
-	if (nr != hf_slot_nr(slot) || nr != replica->link->slot_nr ||
-	    conf->slots[nr].incarnation != hf_slot_incarnation(slot))
+	if (hf_slot_nr(slot) != replica->link->slot_nr ||
+	    !hf_conf_has_slot(conf, hf_slot_nr(slot), vol->node_id, hf_slot_incarnation(slot)))
 		return HF_ST_INCARNATION;
 	/* R4: what was decided about another life does not hold for this one. */
-	if (!hf_conf_activated(conf) && (conf->in_sync_mask & BIT(nr)) &&
-	    conf->slots[nr].cited_life != hf_slot_life(slot))
+	if (!hf_conf_activated(conf) && (conf->in_sync_mask & BIT(hf_slot_nr(slot))) &&
+	    conf->slots[hf_slot_nr(slot)].cited_life != hf_slot_life(slot))
 		return HF_ST_LIFE;
 	if (hf_slot_owes(slot))
 		return HF_ST_LIFE;
@@ -664,13 +662,20 @@ void hf_replica_stop(struct hf_volume *vol)
 	hf_link_put(link);
 }
 
-void hf_replica_tell(struct hf_volume *vol, const struct hf_conf *conf)
+void hf_replica_adopted(struct hf_volume *vol, const struct hf_conf *conf, bool from_link)
 {
 	struct hf_link *link = vol->server_link;
 	unsigned long flags;
 
 	lockdep_assert_held(&vol->conf_lock);
 	if (!link || conf->data.term != link->term)
+		return;
+	/* R3b: another copy is meant, or none. A hello that told so gets its answer. */
+	if (phase_of(link->replica) >= HF_REPLICA_DRAIN && vol->slot &&
+	    !hf_conf_has_slot(&conf->data, hf_slot_nr(vol->slot), vol->node_id,
+			      hf_slot_incarnation(vol->slot)))
+		hf_link_abort(link, HOLDFAST_DOWN_REMOVED);
+	if (from_link)
 		return;
 	spin_lock_irqsave(&link->state_lock, flags);
 	hf_conf_encode(&conf->data, &link->conf);

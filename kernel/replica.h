@@ -35,10 +35,11 @@ struct hf_replica_info {
 void hf_replica_stop(struct hf_volume *vol);
 
 /*
- * Tell the primary a newer epoch of the link's term that the agent gave (R1).
- * conf_lock held, @conf published. Not for one that came by a link.
+ * A newer epoch was adopted: the link of a slot that it does not have ends, and
+ * the primary is told of one that did not come from a link (R1). conf_lock
+ * held, @conf published.
  */
-void hf_replica_tell(struct hf_volume *vol, const struct hf_conf *conf);
+void hf_replica_adopted(struct hf_volume *vol, const struct hf_conf *conf, bool from_link);
 
 /* False: no link was ever added. conf_lock held. */
 bool hf_replica_info(struct hf_volume *vol, struct hf_replica_info *info);

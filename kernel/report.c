@@ -136,12 +136,14 @@ static u32 remote_flags(const struct hf_disk *disk, const struct hf_remote *remo
 
 static void get_facts(struct hf_disk *disk, struct hf_remote *remote, struct remote_facts *facts)
 {
+	const struct hf_link *link;
 	unsigned long flags;
 
 	spin_lock_irqsave(&disk->serve.serve_lock, flags);
-	facts->link_state = remote->link ? hf_link_state(remote->link) :
+	link = remote->foreign ? NULL : remote->link;
+	facts->link_state = link ? hf_link_state(link) :
 			    remote->link_id ? HOLDFAST_LINK_DOWN : HOLDFAST_LINK_NONE;
-	facts->reason = remote->link ? hf_link_reason(remote->link) : remote->down_reason;
+	facts->reason = link ? hf_link_reason(link) : remote->down_reason;
 	facts->link_id = remote->link_id;
 	facts->life = remote->life;
 	facts->unclean = remote->unclean;

@@ -268,7 +268,11 @@ static u8 marks_of(struct hf_slot *slot, const struct hf_slot_io *io)
 {
 	if (io->op != HF_SLOT_WRITE || HF_BROKEN_NO_MARKS)
 		return 0;
-	return (io->missing_mask | slot->outside_mask) & ~BIT(slot->nr);
+	/*
+	 * A number without a slot here: it was removed, and nobody will ask; or it
+	 * was added by an epoch that is on its way, whose adoption sets all bits.
+	 */
+	return (io->missing_mask | slot->outside_mask) & slot->used_mask & ~BIT(slot->nr);
 }
 
 static u8 absent_bitmaps(struct hf_slot *slot, u8 mask)

@@ -63,6 +63,7 @@ struct hf_slot {
 	struct hf_bitmap	*bitmaps[HF_MAX_SLOTS];	/* log_lock; NULL: all clean */
 	u8			wanted_bitmaps;	/* log_lock: to be made by the log worker */
 	u64			term;		/* log_lock: of the adopted configuration */
+	u8			used_mask;	/* log_lock: slots of the adopted configuration */
 	u8			outside_mask;	/* log_lock: other slots outside of the set */
 	bool			activated;	/* log_lock: the adopted configuration is */
 	bool			in_set;		/* log_lock: this slot is, as adopted */
@@ -111,6 +112,7 @@ void hf_meta_destroy(struct hf_slot *slot);
 int hf_bitmaps_load(struct hf_slot *slot);
 int hf_bitmap_make(struct hf_slot *slot, u8 for_slot);
 int hf_bitmaps_save(struct hf_slot *slot);
+int hf_bitmaps_forget(struct hf_slot *slot, u8 mask);
 void __hf_bitmaps_mark(struct hf_slot *slot, u8 mask, u64 offset, u64 length);
 void __hf_bitmaps_mark_extents(struct hf_slot *slot, u8 mask, enum hf_al_which which);
 void hf_bitmaps_destroy(struct hf_slot *slot);

@@ -22,7 +22,9 @@
  *       on the primary: each other slot; on a slot: the link to the primary,
  *       SLOT_NR is then the slot's own),
  *   HOLDFAST_A_OUT_OF_SYNC { SLOT_NR, OUT_OF_SYNC_BYTES } (repeated: this
- *       slot's marks for each other slot).
+ *       slot's marks for each other slot, linked or not). On the primary that
+ *       is what a rebuild has to copy; the bits are cleared by readmission, so
+ *       while one runs its TOTAL less its DONE bytes are what is left.
  *
  * VOLUME_GET dumps carry the generation in the message header's sequence
  * check (NLM_F_DUMP_INTR is set when a volume came or went): dump again.
@@ -49,7 +51,8 @@
  *	unless HOLDFAST_FLAG_FORCE (held I/O then ends with an error)
  * @HOLDFAST_CMD_SLOT_ATTACH: UUID, SLOT_NR, INCARNATION, DATA_PATH,
  *	META_PATH: open both devices exclusively, read the metadata, draw a
- *	life. Answer: LIFE, UNCLEAN
+ *	life. -ENOENT if the adopted configuration has no such slot on this
+ *	node. Answer: LIFE, UNCLEAN
  * @HOLDFAST_CMD_SLOT_DETACH: UUID, LIFE; closes links, waits (bounded) for
  *	backing I/O, closes the devices; FORCE: leaves devices open in the
  *	background until their I/O has ended (R15)
@@ -236,6 +239,7 @@ enum holdfast_down_reason {
 	HOLDFAST_DOWN_TERM,		/* a higher term closed it (R1) */
 	HOLDFAST_DOWN_LOCAL,		/* LINK_DEL, detach, removal */
 	HOLDFAST_DOWN_CHECKSUM,		/* payload wrong twice (R8) */
+	HOLDFAST_DOWN_REMOVED,		/* the slot left the configuration, or was replaced */
 };
 
 enum holdfast_role {
