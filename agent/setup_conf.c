@@ -35,13 +35,16 @@ static int take_copy(struct hf_conf_data *conf, const char *text)
 	unsigned int nr;
 
 	if (text[0] < '0' || text[0] > '9' || text[1] != '=')
-		return setup_usage("--copy takes NR=NODE:INCARNATION[:LIFE], not \"%s\"", text);
+		return setup_usage("--copy takes NR=NODE:INCARNATION[:LIFE] or NR=none, not \"%s\"", text);
 	nr = (unsigned int)(text[0] - '0');
 	if (nr >= HF_MAX_SLOTS)
 		return setup_usage("slot numbers go from 0 to %d", HF_MAX_SLOTS - 1);
+	memset(&conf->slots[nr], 0, sizeof(conf->slots[nr]));
+	if (!strcmp(text + 2, "none"))
+		return SETUP_OK;
 
 	if (!parse_pair(text + 2, &node, &incarnation, &life) || node > UINT32_MAX)
-		return setup_usage("--copy takes NR=NODE:INCARNATION[:LIFE], not \"%s\"", text);
+		return setup_usage("--copy takes NR=NODE:INCARNATION[:LIFE] or NR=none, not \"%s\"", text);
 	conf->slots[nr].node = (u32)node;
 	conf->slots[nr].incarnation = incarnation;
 	conf->slots[nr].cited_life = life;

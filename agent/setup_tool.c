@@ -82,7 +82,7 @@ static const char usage[] =
 "      epoch 1; or one as \"get VOLUME conf.bytes\" or --dry-run print it, or the\n"
 "      one of a superblock, as they are. Fields: --size S --vdisk N\n"
 "      --term T --epoch E --primary NODE:INSTANCE|none\n"
-"      --activated TERM:INSTANCE|now --copy NR=NODE:INCARNATION[:LIFE]\n"
+"      --activated TERM:INSTANCE|now --copy NR=NODE:INCARNATION[:LIFE]|none\n"
 "      --in-sync NR,NR... --policies BITS --held-timeout MS\n"
 "  del VOLUME [--force]                forget the volume\n"
 "Slot of this node\n"

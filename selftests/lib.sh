@@ -241,13 +241,17 @@ wait_for() {					# wait_for NODE CONDITION…
 	hs "$node" wait $vol "$@" --timeout "${wait_s:-30}"
 }
 
-# copies N…: the --copy words of slots on v1…; with lives when $lives is set
+declare -A places=()				# of slots that are not on their own node
+place() { echo "${places[$1]:-v$(($1 + 1))}"; }	# node of slot N
+
+# copies N…: the --copy words of slots; with lives when $lives is set
 copies() {
-	local slot life
+	local slot node life
 	for slot in "$@"; do
-		life=""
-		[ -z "${lives:-}" ] || life=:$(get "v$((slot + 1))" slot.life)
-		printf -- '--copy %d=%d:%s%s ' "$slot" $((slot + 1)) "$(incarnation "$slot")" "$life"
+		life="" node=$(place "$slot")
+		[ -z "${lives:-}" ] || life=:$(get "$node" slot.life)
+		printf -- '--copy %d=%d:%s%s ' "$slot" "$(node_id "$node")" \
+			"$(incarnation "$slot")" "$life"
 	done
 }
 
@@ -295,12 +299,13 @@ activate() {
 
 # link PRIMARY SLOT: both connections between their nodes
 link() {
-	local primary=$1 slot=$2 replica=v$(($2 + 1)) term
+	local primary=$1 slot=$2 replica term
+	replica=$(place "$slot")
 	term=$(get "$primary" conf.term) || return 1
 	hs "$replica" listen $vol --slot "$slot" --term "$term" --port $port --timeout 20 \
 		--background >/dev/null &&
 		hs "$primary" connect $vol --slot "$slot" --term "$term" --timeout 10 \
-			--to "10.77.0.$((slot + 1)):$port" >/dev/null
+			--to "10.77.0.$(node_id "$replica"):$port" >/dev/null
 }
 
 # mirror: a volume of two copies on v1 (primary) and v2, in service
@@ -320,6 +325,36 @@ readmit() {
 	wait_s=120 wait_for "$1" admissible "$2" && conf_on "$1" --in-sync "$3" &&
 		wait_for "$1" adopted "$2" "$(get "$1" conf.epoch)"
 }
+
+# add_slot "NODES" SLOT: to the configuration, outside of the set, as a new copy
+add_slot() {
+	# shellcheck disable=SC2046
+	conf_on "$1" $(copies "$2")
+}
+
+remove_slot() { conf_on "$1" --copy "$2=none"; }	# remove_slot "NODES" SLOT
+
+# bring SLOT PRIMARY [OPTION…]: made anew on its node, which may know nothing,
+# and attached under the configuration that PRIMARY has, which has it already
+bring() {
+	local node slot=$1 primary=$2
+	node=$(place "$slot")
+	shift 2
+	load "$node" 2>/dev/null
+	make_slot "$node" "$slot" --no-zero "$@" && follow "$node" "$primary" &&
+		attach_slot "$node" "$slot"
+}
+
+# follow NODE OTHER: NODE adopts what OTHER has adopted
+follow() {
+	hs "$1" conf $vol --bytes "$(get "$2" conf.bytes)" --node-id "$(node_id "$1")"
+}
+
+# marked NODE SLOT: bytes that NODE's copy has marked for SLOT, 0 for none
+marked() { get "$1" "out_of_sync.$2" 2>/dev/null || echo 0; }
+
+# bits_on NODE SLOT: the same, as NODE's metadata device has them
+bits_on() { on "$1" "holdfast-setup dump-meta $meta" | sed -n "s/^bitmap $2 dirty_bytes=//p"; }
 
 # sums NODE [DEVICE]: checksums of each MiB
 sums() {
