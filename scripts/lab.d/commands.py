@@ -69,7 +69,7 @@ def keeper():
         return None
 
 
-def check_host(args):
+def check_host(config):
     for tool in ("qemu-system-x86_64", "nbdkit", "nft", "ip", "nsenter",
                  "setpriv", "mke2fs", "debugfs", "modprobe", "depmod", "gcc"):
         if not shutil.which(tool):
@@ -81,9 +81,10 @@ def check_host(args):
                        f"{MIN_FREE >> 20} MiB")
     with open("/proc/meminfo") as f:
         available = int(re.search(r"MemAvailable: *(\d+)", f.read())[1]) >> 10
-    if available < args.nodes * (args.mem + 64):
+    need = config["nodes"] * (config["mem"] + 64)
+    if available < need:
         raise LabError(f"{available} MiB of memory are available, but "
-                       f"{args.nodes} nodes need {args.nodes * (args.mem + 64)}")
+                       f"{config['nodes']} nodes need {need}")
 
 
 def claim():
@@ -111,37 +112,76 @@ def claim():
         raise LabError(f"{e.filename}: {e.strerror}") from None
 
 
-def command_up(args):
-    check_host(args)
+def up_config(args):
     series = args.kernel
+    debian = args.image == "debian"
     kernel = image.kernel_image(series)
-    for sig in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sig, lambda n, _: sys.exit(128 + n))
+    name, accel_args, append = accel.choose(kernel, args.accel)
+    return {
+        "image": args.image, "nodes": args.nodes, "first": 1,
+        "kernel_image": kernel, "release": image.kernel_release(series),
+        "smp": args.smp, "mem": args.mem or (512 if debian else 256),
+        "disks": args.disks, "disk_bytes": args.disk or (
+            4 << 30 if debian else (1 << 30) + (16 << 20)),
+        "meta_mib": args.meta_mib, "state_mib": 64, "early": args.early,
+        "accel": name, "accel_args": accel_args, "accel_append": append,
+        "machine": "pc", "append": args.append, "plugin": image.powercut(),
+        "boot_timeout": args.boot_timeout or (900 if debian else 120),
+        "owner": args.owner, "autostart": args.autostart,
+        "logs": args.logs and os.path.abspath(args.logs)}
+
+
+def bring_up(config, prepare=None):
+    """Claim the lab's name, start it, and return its status."""
+    check_host(config)
     claim()
     try:
-        name, accel_args, append = accel.choose(kernel, args.accel)
-        config = {
-            "nodes": args.nodes, "kernel_image": kernel,
-            "release": image.kernel_release(series), "smp": args.smp,
-            "mem": args.mem, "disks": args.disks, "disk_bytes": args.disk,
-            "meta_mib": args.meta_mib, "state_mib": 64, "early": args.early,
-            "accel": name, "accel_args": accel_args, "accel_append": append,
-            "machine": "pc", "append": args.append, "plugin": image.powercut(),
-            "boot_timeout": args.boot_timeout, "owner": args.owner,
-            "autostart": args.autostart, "logs": args.logs and
-            os.path.abspath(args.logs),
-            "initrd": os.path.join(paths.disk_dir(), "initrd")}
-        image.initrd(series, config["initrd"], args.overlay,
-                     not args.no_product)
+        if prepare:
+            prepare()
         with open(os.path.join(paths.run_dir(), "config.json"), "w") as f:
             json.dump(config, f, indent=1)
-        answer = start_supervisor(args.boot_timeout + 60)
+        answer = start_supervisor(config["boot_timeout"] + 60)
     except BaseException:
         if keeper() in (None, os.getpid()):
             supervise.clean(paths.run_dir(), paths.disk_dir(), paths.netns())
         raise
     if not answer.get("ok"):
         raise LabError(answer.get("error", "the lab did not start"))
+    return answer
+
+
+def check_words(args):
+    small = [w for w in ("no_product", "autostart", "overlay")
+             if getattr(args, w)]
+    debian = [w for w in ("with_headers", "debs", "cold") if getattr(args, w)]
+    for word in debian if args.image == "small" else small:
+        if word != "no_product":
+            raise LabError(f"--{word.replace('_', '-')} is not for --image "
+                           f"{args.image}")
+    if args.image == "debian" and args.kernel != "6.1":
+        raise LabError("Debian guests start with kernel 6.1; another one is "
+                       "installed in them (see lab kernel-debs)")
+
+
+def command_up(args):
+    check_words(args)
+    for sig in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, lambda n, _: sys.exit(128 + n))
+    config = up_config(args)
+
+    def make_initrd():
+        config["initrd"] = os.path.join(paths.disk_dir(), "initrd")
+        image.initrd(args.kernel, config["initrd"], args.overlay,
+                     not args.no_product)
+
+    if args.image == "debian":
+        import saved
+        if keeper():
+            raise LabError(f"lab {paths.lab_id()} is up already")
+        saved.configure(config, args, bring_up, lambda: take_down(60),
+                        lambda text: print(f"lab: {text}", file=sys.stderr,
+                                           flush=True))
+    answer = bring_up(config, make_initrd if args.image == "small" else None)
     if args.json:
         print(json.dumps(answer))
     elif not args.quiet:
@@ -182,16 +222,20 @@ def start_supervisor(timeout):
 
 
 def command_down(args):
+    take_down(args.timeout)
+    return 0
+
+
+def take_down(timeout):
     pid = keeper()
     if pid:
         fd = os.pidfd_open(pid)
         signal.pidfd_send_signal(fd, signal.SIGTERM)
-        if not select.select([fd], [], [], args.timeout)[0]:
+        if not select.select([fd], [], [], timeout)[0]:
             signal.pidfd_send_signal(fd, signal.SIGKILL)
             select.select([fd], [], [], 10)
         os.close(fd)
     supervise.clean(paths.run_dir(), paths.disk_dir(), paths.netns())
-    return 0
 
 
 # ---- what is shown --------------------------------------------------------
@@ -201,8 +245,9 @@ def print_status(s):
           f"{s['kernel']}, {s['smp']} CPU, {s['mem']} MiB, namespace {s['netns']}")
     for n in s["nodes"]:
         extra = [f"{k} {v}" for k, v in n["netem"].items() if v]
-        if n["why"]:
-            extra.append(n["why"])
+        extra += [n[k] for k in ("variant", "why") if n.get(k)]
+        if n.get("kernel", s["kernel"]) != s["kernel"]:
+            extra.append("kernel " + n["kernel"])
         print(f"{n['name']:4} {n['state']:8} {n['address']:12} "
               f"booted {n['boots']} times, last in {n['boot_seconds']} s"
               + "".join(", " + e for e in extra))
@@ -248,7 +293,15 @@ def command_splat(args):
 # ---- requests -------------------------------------------------------------
 
 def command_on(args):
-    for name, seconds in request("on", nodes=args.nodes)["booted"].items():
+    for name, seconds in request("on", 1800, nodes=args.nodes)["booted"].items():
+        print(f"{name} booted in {seconds} s")
+    return 0
+
+
+def command_reboot(args):
+    booted = request("reboot", args.timeout + 30, nodes=args.nodes,
+                     within=args.timeout)["booted"]
+    for name, seconds in booted.items():
         print(f"{name} booted in {seconds} s")
     return 0
 
@@ -325,11 +378,22 @@ def parser():
                    metavar="N")
     p.add_argument("--kernel", default="6.1", choices=list(image.SERIES))
     p.add_argument("--smp", type=int, default=1, metavar="N")
-    p.add_argument("--mem", type=int, default=256, metavar="MIB")
-    p.add_argument("--disk", type=size, default=(1 << 30) + (16 << 20),
-                   metavar="SIZE", help="of each data disk (default 1040M)")
+    p.add_argument("--image", default="small", choices=["small", "debian"],
+                   help="a small guest with the product (default), or a whole "
+                   "Debian")
+    p.add_argument("--mem", type=int, metavar="MIB",
+                   help="default 256, with --image debian 512")
+    p.add_argument("--disk", type=size, metavar="SIZE", help="of each data "
+                   "disk (default 1040M, with --image debian 4G)")
     p.add_argument("--disks", type=int, default=1, choices=range(0, 9),
-                   metavar="K", help="pairs of data and metadata disk")
+                   metavar="K", help="pairs of data and metadata disk; with "
+                   "--image debian data disks")
+    p.add_argument("--with-headers", metavar="NODE,...", help="nodes with "
+                   "compiler, DKMS and kernel headers (--image debian)")
+    p.add_argument("--debs", metavar="DIR", help="packages that apt has "
+                   "installed in the guests (--image debian)")
+    p.add_argument("--cold", action="store_true",
+                   help="boot instead of going on from a saved state")
     p.add_argument("--meta-mib", type=int, default=16, metavar="MIB")
     p.add_argument("--early", type=int, default=0, metavar="PERCENT",
                    help="blocks written again that the disk writes back early")
@@ -344,7 +408,8 @@ def parser():
                    help="go down when this process ends")
     p.add_argument("--logs", metavar="DIR", help="where logs are kept at the end")
     p.add_argument("--boot-timeout", type=float, metavar="SECONDS", default=float(
-        os.environ.get("HOLDFAST_BOOT_TIMEOUT", "120")))
+        os.environ.get("HOLDFAST_BOOT_TIMEOUT", "0")),
+        help="default 120, with --image debian 900")
     p.add_argument("--json", action="store_true")
     p.add_argument("-q", "--quiet", action="store_true")
     p = add("down", command_down, "end the lab; nothing is left of it")
@@ -353,6 +418,10 @@ def parser():
     p.add_argument("--json", action="store_true")
     p = add("on", command_on, "power nodes on and wait for them")
     p.add_argument("nodes", nargs="+", metavar="NODE")
+    p = add("reboot", command_reboot, "reboot Debian guests as an administrator "
+            "does, and wait for them")
+    p.add_argument("nodes", nargs="+", metavar="NODE")
+    p.add_argument("--timeout", type=float, default=900, metavar="SECONDS")
     p = add("cut", command_cut, "cut the power of nodes, all at once: unflushed "
             "writes are lost")
     p.add_argument("nodes", nargs="+", metavar="NODE")

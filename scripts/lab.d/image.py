@@ -92,6 +92,14 @@ def kernel_image(series):
                         "vmlinuz-" + kernel_release(series))
 
 
+def kernel_image_of(release):
+    for series in SERIES:
+        if kernel_release(series) == release:
+            return kernel_image(series)
+    raise LabError(f"kernel {release} is not in the cache: there are "
+                   + " and ".join(kernel_release(s) for s in SERIES))
+
+
 def kernel_build(series):
     """The folder for make -C … M=…, headers of exactly the guest's kernel."""
     return os.path.join(kernel_root(series), "usr/src",

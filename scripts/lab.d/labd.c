@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * labd: first process of a lab guest.
+ * labd: first process of a small lab guest, or (--service) one of many in a
+ * guest with systemd.
  *
  * Runs commands for the host over one virtio-serial port, many at a time, and
- * reaps orphans, as process 1 must. The port is its only way in, so that the
+ * reaps orphans, as process 1 must. As a service it says that the guest is ready
+ * when it gets SIGUSR1, else at once. The port is its only way in, so that the
  * network under test can be broken at will. It is not a login service: whoever
  * holds the port is the lab itself.
  *
@@ -41,10 +43,14 @@ static char *out_buf;
 static size_t out_len, out_cap;
 static char in_buf[FRAME_HEAD + 65536];
 static size_t in_len;
+static bool is_service;
+static const char *ready_text = "";
 
 static void die(const char *what)
 {
 	fprintf(stderr, "labd: %s: %s\n", what, strerror(errno));
+	if (is_service)
+		_exit(1);
 	sync();
 	reboot(RB_POWER_OFF);
 	_exit(1);
@@ -373,6 +379,11 @@ static void reap(void)
 	}
 }
 
+static void say_ready(void)
+{
+	queue_frame(0, FT_READY, ready_text, strlen(ready_text));
+}
+
 /* The signals that busybox's poweroff, halt and reboot send to process 1. */
 static void read_signals(int sfd)
 {
@@ -381,6 +392,12 @@ static void read_signals(int sfd)
 	while (read(sfd, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			continue;
+		if (is_service && si.ssi_signo == SIGUSR1) {
+			say_ready();
+			continue;
+		}
+		if (is_service)
+			_exit(0);
 		sync();
 		reboot(si.ssi_signo == SIGTERM ? RB_AUTOBOOT : RB_POWER_OFF);
 	}
@@ -454,16 +471,23 @@ int main(int argc, char **argv)
 	static struct pollfd fds[2 + 3 * CHANNELS];
 	int sfd;
 
+	if (argc > 1 && !strcmp(argv[1], "--service")) {
+		is_service = true;
+		argv++;
+		argc--;
+	}
 	if (argc < 2)
-		die("usage: labd PORT [TEXT]");
+		die("usage: labd [--service] PORT [TEXT]");
+	if (argc > 2)
+		ready_text = argv[2];
 	port = open(argv[1], O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (port < 0)
 		die(argv[1]);
 	sfd = watch_signals();
 	if (sfd < 0)
 		die("signalfd");
-	queue_frame(0, FT_READY, argc > 2 ? argv[2] : "",
-		    argc > 2 ? strlen(argv[2]) : 0);
+	if (!is_service)
+		say_ready();
 	for (;;) {
 		int timeout = -1;
 		size_t nr;

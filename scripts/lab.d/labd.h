@@ -26,6 +26,7 @@ enum frame_type {
 	FT_STDOUT = 17,
 	FT_STDERR = 18,
 	FT_EXIT = 19,		/* guest: le32 status as a shell says it */
+	FT_KERNEL = 20,		/* guest-boot: boot this kernel release instead */
 };
 
 /* One running command; lives from FT_OPEN until FT_EXIT is queued. */

@@ -16,6 +16,7 @@ import time
 
 import proto
 from paths import LabError
+from qmp import Qmp
 
 MIB = 1 << 20
 
@@ -54,6 +55,16 @@ class Node:
             lines += panics[-1:] or text[-3:]
         return " / ".join(lines) or "no message"
 
+    def describe(self):
+        """What status says of this kind of node alone."""
+        return {}
+
+    async def reboot(self, timeout):
+        raise LabError(f"{self.name}: only whole Debian guests reboot")
+
+    async def save(self, target):
+        raise LabError(f"{self.name}: only whole Debian guests are saved")
+
     def images(self):
         return os.path.join(self.lab.disk_dir, self.name)
 
@@ -64,6 +75,10 @@ class Node:
             sizes[f"data{k}"] = self.lab.config["disk_bytes"]
             sizes[f"meta{k}"] = self.lab.config["meta_mib"] * MIB
         return sizes
+
+    def bases(self):
+        """Words for the disk server on disks that are not empty at first."""
+        return []
 
     # ---- processes ----
 
@@ -84,7 +99,7 @@ class Node:
         args = [f"disk={n}:{size}" for n, size in self.disks().items()]
         cmd = ["nbdkit", "-f", "-t", "16", "-U", sock, self.lab.config["plugin"],
                "dir=" + self.images(), f"control-fd={theirs.fileno()}",
-               f"early={self.lab.config['early']}"] + args
+               f"early={self.lab.config['early']}"] + args + self.bases()
         with theirs:
             self.nbdkit = self._spawn(cmd, "nbdkit.log", (theirs.fileno(),))
         self.disk_control = await asyncio.open_unix_connection(sock=mine)
@@ -93,20 +108,50 @@ class Node:
             raise LabError(f"{self.name}: the disk server did not start: "
                            + self.last_words("nbdkit.log"))
 
-    def _qemu_command(self, guest_fd, qmp_fd):
+    def append(self):
+        """The kernel's command line."""
         c = self.lab.config
         # no_timer_check: an emulated machine that gets no time for a moment looks
         # as if its timer interrupts were lost, and its boot would end there.
-        append = (f"console=ttyS0 loglevel=5 panic=-1 oops=panic net.ifnames=0 no_timer_check "
-                  f"hf.node={self.name} hf.addr=10.77.0.{self.index} "
-                  f"{c['accel_append']} {c['append']}")
+        return (f"console=ttyS0 loglevel=5 panic=-1 oops=panic net.ifnames=0 no_timer_check "
+                f"hf.node={self.name} hf.addr=10.77.0.{self.index} "
+                f"{c['accel_append']} {c['append']}")
+
+    def kernel_image(self):
+        return self.lab.config["kernel_image"]
+
+    def mac(self):
+        return f"52:54:00:77:00:{self.index:02x}"
+
+    def memory(self):
+        """Words for QEMU on machine and memory."""
+        c = self.lab.config
+        return ["-M", c["machine"], "-m", str(c["mem"])]
+
+    def backend(self, disk):
+        return {"driver": "nbd", "node-name": disk, "export": disk,
+                "server": {"type": "unix", "path": self.path("nbd")},
+                "discard": "unmap"}
+
+    @staticmethod
+    def device(disk):
+        return {"driver": "virtio-blk-pci", "id": "disk-" + disk, "drive": disk,
+                "serial": disk, "write-cache": "on", "werror": "report",
+                "rerror": "report"}
+
+    def cold_disks(self):
+        """Disks that the machine starts with."""
+        return list(self.disks())
+
+    def _qemu_command(self, guest_fd, qmp_fd):
+        c = self.lab.config
         cmd = ["qemu-system-x86_64",
                "-name", f"holdfast-{self.lab.id}-{self.name}",
-               *c["accel_args"], "-M", c["machine"], "-smp", str(c["smp"]),
-               "-m", str(c["mem"]), "-nodefaults", "-no-user-config",
+               *c["accel_args"], *self.memory(), "-smp", str(c["smp"]),
+               "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot",
-               "-kernel", c["kernel_image"], "-initrd", c["initrd"],
-               "-append", append,
+               "-kernel", self.kernel_image(), "-initrd", c["initrd"],
+               "-append", self.append(),
                "-chardev", f"file,id=con,path={self.path('console')},append=on",
                "-serial", "chardev:con",
                "-chardev", f"socket,id=lab,fd={guest_fd}",
@@ -115,15 +160,10 @@ class Node:
                "-chardev", f"socket,id=qmp,fd={qmp_fd}",
                "-mon", "chardev=qmp,mode=control",
                "-netdev", f"tap,id=net,ifname={self.name},script=no,downscript=no",
-               "-device", "virtio-net-pci,netdev=net,romfile=,"
-               f"mac=52:54:00:77:00:{self.index:02x}"]
-        for name in self.disks():
-            server = {"type": "unix", "path": self.path("nbd")}
-            cmd += ["-blockdev", json.dumps(
-                        {"driver": "nbd", "node-name": name, "server": server,
-                         "export": name, "discard": "unmap"}),
-                    "-device", f"virtio-blk-pci,drive={name},serial={name},"
-                    "write-cache=on,werror=report,rerror=report"]
+               "-device", f"virtio-net-pci,netdev=net,romfile=,mac={self.mac()}"]
+        for name in self.cold_disks():
+            cmd += ["-blockdev", json.dumps(self.backend(name)),
+                    "-device", json.dumps(self.device(name))]
         return cmd
 
     async def start(self):
@@ -145,9 +185,9 @@ class Node:
             self._watch(self.qemu, "qemu")
             self._watch(self.nbdkit, "nbdkit")
             self.guest = await asyncio.open_unix_connection(sock=guest)
-            self.qmp = await asyncio.open_unix_connection(sock=qmp)
+            self.qmp = Qmp(self.name, *await asyncio.open_unix_connection(sock=qmp))
             self._task = asyncio.create_task(self._read_guest(self.guest[0]))
-            await asyncio.wait_for(asyncio.shield(self.ready),
+            await asyncio.wait_for(self._come_up(),
                                    self.lab.config["boot_timeout"])
         except asyncio.TimeoutError:
             await self.power_off("none")
@@ -161,6 +201,9 @@ class Node:
         self.state = "on"
         if self.netem:
             await self.apply_netem()
+
+    async def _come_up(self):
+        await asyncio.shield(self.ready)
 
     def _watch(self, process, what):
         fd = os.pidfd_open(process.pid)
@@ -211,9 +254,11 @@ class Node:
                 self.lab.log(f"{self.name}: cut of the disks: {e}")
             nbdkit.kill()
             await asyncio.to_thread(nbdkit.wait, 30)
-        for pair in (self.guest, self.qmp, self.disk_control):
+        for pair in (self.guest, self.disk_control):
             if pair:
                 pair[1].close()
+        if self.qmp:
+            self.qmp.writer.close()
         self.guest = self.qmp = self.disk_control = None
         lost = proto.frame(0, proto.LOST, (self.why or "power cut").encode())
         for writer in list(self.channels.values()):
@@ -245,34 +290,20 @@ class Node:
 
     # ---- pause ----
 
-    async def _qmp_command(self, name):
-        reader, writer = self.qmp
-        for command in ("qmp_capabilities", name):
-            writer.write(json.dumps({"execute": command}).encode() + b"\n")
-            while True:
-                line = await asyncio.wait_for(reader.readline(), 20)
-                if not line:
-                    raise LabError(f"{self.name}: QEMU does not answer")
-                answer = json.loads(line)
-                if "return" in answer or "error" in answer:
-                    break       # negotiating twice is an error without harm
-        if "error" in answer:
-            raise LabError(f"{self.name}: {answer['error']['desc']}")
-
     async def pause(self, clock):
         if self.state != "on":
             raise LabError(f"{self.name} is {self.state}, not on")
         if clock == "runs":
             self.qemu.send_signal(signal.SIGSTOP)
         else:
-            await self._qmp_command("stop")
+            await self.qmp.command("stop")
         self.state = "paused" if clock == "runs" else "stopped"
 
     async def resume(self):
         if self.state == "paused":
             self.qemu.send_signal(signal.SIGCONT)
         elif self.state == "stopped":
-            await self._qmp_command("cont")
+            await self.qmp.command("cont")
         else:
             raise LabError(f"{self.name} is {self.state}, not paused")
         self.state = "on"
@@ -313,15 +344,19 @@ class Node:
                 return
             buf += data
             for number, kind, body in proto.split(buf):
-                if kind == proto.READY:
-                    if not self.ready.done():
-                        self.ready.set_result(body.decode(errors="replace"))
+                if number == 0:
+                    self.take_message(kind, body.decode(errors="replace"))
                     continue
                 writer = self.channels.get(number)
                 if kind == proto.EXIT:
                     self.channels.pop(number, None)
                 if writer:
                     writer.write(proto.frame(0, kind, body))
+
+    def take_message(self, kind, text):
+        """What the guest says of itself."""
+        if kind == proto.READY and not self.ready.done():
+            self.ready.set_result(text)
 
     def open_channel(self, writer):
         if self.state not in ("on", "booting", "paused", "stopped"):
@@ -339,7 +374,7 @@ class Node:
         if self.channels.pop(number, None):
             self.to_guest(number, proto.CLOSE, b"")
 
-    async def command(self, argv, timeout=60):
+    async def command(self, argv, timeout=60, stdin=b""):
         """Run a short command for the lab itself: (status, output)."""
         queue = asyncio.Queue()
 
@@ -350,6 +385,8 @@ class Node:
 
         number = self.open_channel(Sink)
         self.to_guest(number, proto.OPEN, "\0".join(argv).encode() + b"\0")
+        if stdin:
+            self.to_guest(number, proto.STDIN, stdin)
         self.to_guest(number, proto.STDIN_EOF, b"")
         self.to_guest(number, proto.CREDIT, proto.U32.pack(proto.OUT_WINDOW))
         out = b""

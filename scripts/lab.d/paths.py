@@ -32,6 +32,11 @@ def disk_dir():
     return os.path.join(base, "holdfast-lab-" + lab_id())
 
 
+def shm_file():
+    """Memory of a guest that is to be saved."""
+    return os.path.join("/dev/shm", "holdfast-lab-" + lab_id())
+
+
 def netns():
     return "holdfast-lab-" + lab_id()
 

@@ -11,8 +11,9 @@
  * older versions of a block that was written twice, unless early=PERCENT makes
  * the disk write back some blocks early, as real disks may at any time.
  *
- * Parameters: dir=FOLDER, disk=NAME:BYTES (repeated), control-fd=N,
- * early=PERCENT, cache=BYTES per disk.
+ * Parameters: dir=FOLDER, disk=NAME:BYTES (repeated), base=NAME:FILE (after the
+ * disk: what it holds where it was never written), control-fd=N, early=PERCENT,
+ * cache=BYTES per disk.
  *
  * Control, one line each way on control-fd; "ready" is said when serving:
  *   cut none|all|SEED [UNIT]   end of power: "ok dirty=N kept=M", then exit
@@ -32,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -133,21 +135,13 @@ static int pc_pread(void *handle, void *buf, uint32_t len, uint64_t at,
 {
 	struct disk *d = handle;
 	char *out = buf;
-	uint32_t done = 0;
-	int ret = 0;
+	int ret;
 
 	(void)flags;
 	if (!pass_fault(d, false))
 		return -1;
 	pthread_mutex_lock(&d->lock);
-	while (done < len && !ret) {
-		ssize_t n = pread(d->fd, out + done, len - done, at + done);
-
-		if (n > 0)
-			done += n;
-		else if (!(n < 0 && errno == EINTR))
-			ret = -1;
-	}
+	ret = image_read(d, out, len, at);
 	if (!ret)
 		cache_read(d, out, len, at);
 	pthread_mutex_unlock(&d->lock);
@@ -191,8 +185,7 @@ static int pc_zero(void *handle, uint32_t len, uint64_t at, uint32_t flags)
 	pthread_mutex_lock(&d->lock);
 	d->writes++;
 	if (flags & NBDKIT_FLAG_FUA || len >= DIRECT_ZERO) {
-		ret = fallocate(d->fd, FALLOC_FL_PUNCH_HOLE |
-				FALLOC_FL_KEEP_SIZE, at, len);
+		ret = image_zero(d, len, at);
 		if (ret < 0)
 			nbdkit_error("%s: zero of the image: %m", d->name);
 		else
@@ -359,7 +352,7 @@ static int add_disk(const char *value)
 	memcpy(d->name, value, colon - value);
 	d->size = strtoull(colon + 1, NULL, 0);
 	d->random = name_hash(d->name);
-	d->fd = -1;
+	d->fd = d->base_fd = -1;
 	pthread_mutex_init(&d->lock, NULL);
 	if (!d->size || d->size % BLOCK) {
 		nbdkit_error("%s: size must be a multiple of %u", d->name, BLOCK);
@@ -369,10 +362,35 @@ static int add_disk(const char *value)
 	return 0;
 }
 
+static int add_base(const char *value)
+{
+	const char *colon = strchr(value, ':');
+	size_t len = colon ? (size_t)(colon - value) : 0;
+
+	for (unsigned int i = 0; i < nr_disks; i++) {
+		struct disk *d = &disks[i];
+
+		if (strncmp(d->name, value, len) || d->name[len] || !len)
+			continue;
+		if (d->base_fd >= 0)
+			close(d->base_fd);
+		d->base_fd = open(colon + 1, O_RDONLY | O_CLOEXEC);
+		if (d->base_fd < 0) {
+			nbdkit_error("%s: %m", colon + 1);
+			return -1;
+		}
+		return 0;
+	}
+	nbdkit_error("base=NAME:FILE of a disk expected, not '%s'", value);
+	return -1;
+}
+
 static int pc_config(const char *key, const char *value)
 {
 	if (!strcmp(key, "disk"))
 		return add_disk(value);
+	if (!strcmp(key, "base"))
+		return add_base(value);
 	if (!strcmp(key, "dir"))
 		dir = value;
 	else if (!strcmp(key, "control-fd"))
@@ -383,6 +401,33 @@ static int pc_config(const char *key, const char *value)
 		cache_bytes = strtoull(value, NULL, 0);
 	else {
 		nbdkit_error("unknown parameter '%s'", key);
+		return -1;
+	}
+	return 0;
+}
+
+/* Which blocks the image holds is in a file beside it, so that it outlives us. */
+static int map_own(struct disk *d)
+{
+	size_t len = (d->size / BLOCK + 7) / 8;
+	char *path;
+	int fd;
+
+	if (d->base_fd < 0)
+		return 0;
+	if (asprintf(&path, "%s/%s.map", dir, d->name) < 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, len) < 0) {
+		nbdkit_error("%s: %m", path);
+		free(path);
+		return -1;
+	}
+	free(path);
+	d->own = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (d->own == MAP_FAILED) {
+		nbdkit_error("map of %s: %m", d->name);
 		return -1;
 	}
 	return 0;
@@ -410,6 +455,10 @@ static int pc_get_ready(void)
 			free(path);
 			return -1;
 		}
+		if (map_own(d) < 0) {
+			free(path);
+			return -1;
+		}
 	}
 	free(path);
 	return 0;
@@ -419,7 +468,7 @@ static struct nbdkit_plugin plugin = {
 	.name = "powercut",
 	.longname = "disks with a volatile write cache",
 	.config = pc_config,
-	.config_help = "dir=FOLDER disk=NAME:BYTES... [control-fd=N] [early=PERCENT] [cache=BYTES]",
+	.config_help = "dir=FOLDER disk=NAME:BYTES... [base=NAME:FILE]... [control-fd=N] [early=PERCENT] [cache=BYTES]",
 	.get_ready = pc_get_ready,
 	.after_fork = pc_after_fork,
 	.open = pc_open,

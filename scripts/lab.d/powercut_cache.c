@@ -5,11 +5,15 @@
  * nor faults. Blocks leave in the order of their first write, at a flush, when
  * the cache is full, or early by chance, as real disks may do at any time.
  *
+ * Below the cache is the image, which may lie over a base that many disks share
+ * and none writes: what the image holds is said by a bit for each block.
+ *
  * The caller holds disk->lock in every function here.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,12 +44,31 @@ static void drop_entry(struct disk *d, struct entry *e)
 	free(e);
 }
 
-int image_write(struct disk *d, const void *buf, size_t len, uint64_t at)
+/* Reads of what is beyond the end of the file are zeroes. */
+static int read_file(int fd, char *p, size_t len, uint64_t at)
 {
-	const char *p = buf;
-
 	while (len) {
-		ssize_t n = pwrite(d->fd, p, len, at);
+		ssize_t n = pread(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0) {
+			memset(p, 0, len);
+			return 0;
+		}
+		p += n;
+		at += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static int write_file(int fd, const char *p, size_t len, uint64_t at)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -56,6 +79,71 @@ int image_write(struct disk *d, const void *buf, size_t len, uint64_t at)
 		len -= n;
 	}
 	return 0;
+}
+
+static bool owns(const struct disk *d, uint64_t nr)
+{
+	return d->own[nr / 8] & 1u << nr % 8;
+}
+
+/*
+ * Makes the blocks of a range those of the image. Blocks at the ends that are
+ * not covered whole get their other sectors from the base first.
+ */
+static int take_blocks(struct disk *d, size_t len, uint64_t at)
+{
+	uint64_t last = (at + len - 1) / BLOCK;
+	char buf[BLOCK];
+
+	for (uint64_t nr = at / BLOCK; nr <= last; nr++) {
+		bool whole = nr * BLOCK >= at && (nr + 1) * BLOCK <= at + len;
+
+		if (owns(d, nr))
+			continue;
+		if (!whole && (read_file(d->base_fd, buf, BLOCK, nr * BLOCK) ||
+			       write_file(d->fd, buf, BLOCK, nr * BLOCK)))
+			return -1;
+		d->own[nr / 8] |= 1u << nr % 8;
+	}
+	return 0;
+}
+
+int image_read(struct disk *d, void *buf, size_t len, uint64_t at)
+{
+	char *p = buf;
+
+	if (d->base_fd < 0)
+		return read_file(d->fd, p, len, at);
+	while (len) {
+		bool own = owns(d, at / BLOCK);
+		size_t part = BLOCK - at % BLOCK;
+
+		while (part < len && owns(d, (at + part) / BLOCK) == own)
+			part += BLOCK;
+		if (part > len)
+			part = len;
+		if (read_file(own ? d->fd : d->base_fd, p, part, at) < 0)
+			return -1;
+		p += part;
+		at += part;
+		len -= part;
+	}
+	return 0;
+}
+
+int image_write(struct disk *d, const void *buf, size_t len, uint64_t at)
+{
+	if (d->base_fd >= 0 && take_blocks(d, len, at) < 0)
+		return -1;
+	return write_file(d->fd, buf, len, at);
+}
+
+int image_zero(struct disk *d, size_t len, uint64_t at)
+{
+	if (d->base_fd >= 0 && take_blocks(d, len, at) < 0)
+		return -1;
+	return fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
+			 len);
 }
 
 /* Writes the sectors of an entry that are in @mask to the image. */

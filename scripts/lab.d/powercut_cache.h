@@ -25,6 +25,9 @@ struct disk {
 	char name[32];
 	uint64_t size;
 	int fd;
+	int base_fd;			/* -1, or read where not yet written */
+	uint8_t *own;			/* with a base: a bit for each block that
+					 * the image holds; a shared mapping */
 	pthread_mutex_t lock;
 	struct entry *bucket[BUCKETS];	/* lock */
 	struct entry *oldest, *newest;	/* lock */
@@ -52,6 +55,8 @@ static inline unsigned int sector_mask(unsigned int from, unsigned int len)
 }
 
 /* All return 0, or -1 with errno. disk->lock is held. */
+int image_read(struct disk *d, void *buf, size_t len, uint64_t at);
+int image_zero(struct disk *d, size_t len, uint64_t at);
 int image_write(struct disk *d, const void *buf, size_t len, uint64_t at);
 int write_back(struct disk *d, const struct entry *e, unsigned int mask);
 int cache_write(struct disk *d, const char *buf, uint32_t len, uint64_t at);

@@ -9,7 +9,7 @@ and frames follow, with whatever channel number; the supervisor gives its own.
 import struct
 
 OPEN, STDIN, STDIN_EOF, SIGNAL, CREDIT, CLOSE = 1, 2, 3, 4, 5, 6
-READY, STDOUT, STDERR, EXIT = 16, 17, 18, 19
+READY, STDOUT, STDERR, EXIT, KERNEL = 16, 17, 18, 19, 20
 
 # From the supervisor to a client only: the node ended, payload says how.
 LOST = 32

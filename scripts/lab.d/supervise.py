@@ -19,6 +19,7 @@ import traceback
 import net
 import paths
 import proto
+from debian_node import DebianNode
 from node import Node
 from paths import LabError
 
@@ -30,8 +31,9 @@ class Lab:
         self.run_dir, self.disk_dir = paths.run_dir(), paths.disk_dir()
         self.netns = paths.netns()
         self.nodes = {}
-        for i in range(1, config["nodes"] + 1):
-            node = Node(self, i)
+        kind = DebianNode if config["image"] == "debian" else Node
+        for i in range(config["first"], config["first"] + config["nodes"]):
+            node = kind(self, i)
             self.nodes[node.name] = node
         self.network = net.Network(self.netns, list(self.nodes))
         self.down = asyncio.Event()
@@ -65,6 +67,13 @@ class Lab:
 
     async def start(self):
         await asyncio.to_thread(self.network.create)
+        for node in self.nodes.values():
+            os.makedirs(node.images())
+        if self.config["image"] == "small":
+            await self.make_state_disks()
+        await every(n.start() for n in self.nodes.values())
+
+    async def make_state_disks(self):
         state = os.path.join(self.disk_dir, "state.img")
         size = self.config["state_mib"] << 20
         with open(state, "wb") as f:
@@ -76,11 +85,9 @@ class Lab:
             await asyncio.to_thread(net.run, "debugfs", "-w", "-R",
                                     "write /dev/null autostart", state)
         for node in self.nodes.values():
-            os.makedirs(node.images())
             await asyncio.to_thread(net.run, "cp", "--sparse=always", state,
                                     os.path.join(node.images(), "state.img"))
         os.unlink(state)
-        await every(n.start() for n in self.nodes.values())
 
     async def stop(self):
         await asyncio.gather(*(n.power_off("none") for n in self.nodes.values()),
@@ -101,9 +108,11 @@ class Lab:
                   "boot_seconds": n.boot_seconds, "netem": n.netem,
                   "pid": n.qemu.pid if n.qemu else None,
                   "disk_pid": n.nbdkit.pid if n.nbdkit else None,
-                  "images": n.images(), "console": n.path("console")}
+                  "images": n.images(), "console": n.path("console"),
+                  **n.describe()}
                  for n in self.nodes.values()]
-        return {"id": self.id, "accel": c["accel"], "kernel": c["release"],
+        return {"id": self.id, "image": c["image"], "accel": c["accel"],
+                "kernel": c["release"],
                 "smp": c["smp"], "mem": c["mem"], "netns": self.netns,
                 "pid": os.getpid(), "nodes": nodes,
                 "blocked": sorted(self.network.blocked)}
@@ -123,6 +132,14 @@ class Lab:
         said = await every(n.power_off(n.keep_words(r["keep"]), r["unit"])
                            for n in nodes)
         return {"said": {n.name: s for n, s in zip(nodes, said)}}
+
+    async def op_reboot(self, r):
+        nodes = [self.node(name) for name in r["nodes"]]
+        await every(n.reboot(r["within"]) for n in nodes)
+        return {"booted": {n.name: n.boot_seconds for n in nodes}}
+
+    async def op_save(self, r):
+        return {"said": await self.node(r["node"]).save(r["target"])}
 
     async def op_pause(self, r):
         await self.node(r["node"]).pause(r["clock"])
@@ -218,6 +235,8 @@ def clean(run_dir, disk_dir, netns):
     net.destroy(netns)
     shutil.rmtree(disk_dir, ignore_errors=True)
     shutil.rmtree(run_dir, ignore_errors=True)
+    if os.path.exists(paths.shm_file()):
+        os.unlink(paths.shm_file())
     try:
         os.rmdir(paths.RUN)
     except OSError:
