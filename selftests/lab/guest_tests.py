@@ -85,9 +85,9 @@ def long_output(lab):
     """exec carries megabytes, and a reader that stops holds up nobody else."""
     slow = lab.start("exec", "v1", "seq", "1", "600000")
     try:
-        time.sleep(0.2)
+        begun = os.read(slow.stdout.fileno(), 2).decode()
         equal(sh(lab, "v1", "echo here"), "here\n", "other command")
-        out = slow.communicate(timeout=60)[0]
+        out = begun + slow.communicate(timeout=60)[0]
     finally:
         slow.kill()
         slow.wait()
