@@ -504,7 +504,7 @@ void replica_conf_adopted(struct sim *sim, struct mvol *mv);
 u64 link_new(struct sim *sim, int volume, int primary, int slot);
 void link_send(struct sim *sim, u64 link, int from, const struct lmsg *msg);
 
-/* sim_primary.c */
+/* sim_primary.c, sim_request.c, sim_remote.c */
 void primary_link_open(struct sim *sim, struct mvol *mv, u8 slot, u64 link);
 void primary_message(struct sim *sim, struct mvol *mv, const struct lmsg *msg);
 void primary_link_down(struct sim *sim, struct mvol *mv, u8 slot, bool tell);
