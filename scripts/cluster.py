@@ -150,7 +150,7 @@ def need_root():
 
 
 def build_packages():
-    """The packages of build/deb, and the clients of the story."""
+    """The packages of build/debs, and the clients of the story."""
     subprocess.run(["make", "--no-print-directory", "-s", "-C", REPO, "deb"], check=True,
                    timeout=900)
     subprocess.run(["make", "--no-print-directory", "-s", "-C",
