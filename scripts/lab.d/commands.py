@@ -160,7 +160,7 @@ def check_words(args):
                            f"{args.image}")
     if args.image == "debian" and args.kernel != "6.1":
         raise LabError("Debian guests start with kernel 6.1; another one is "
-                       "installed in them (see lab kernel-debs)")
+                       "installed in them (lab put-kernel)")
 
 
 def command_up(args):
@@ -288,6 +288,37 @@ def command_splat(args):
                     found += 1
                     print(f"{name[:-8]}: {line.rstrip()}")
     return 1 if found else 0
+
+
+def command_apt_log(args):
+    """What apt said when it installed the packages of --debs."""
+    try:
+        with open(os.path.join(paths.run_dir(), "config.json")) as f:
+            guests = json.load(f)["guests"]
+    except (OSError, KeyError):
+        raise LabError(f"lab {paths.lab_id()} has no Debian guests") from None
+    if args.node not in guests:
+        raise LabError(f"no node {args.node}")
+    try:
+        with open(os.path.join(guests[args.node]["state"] or "", "apt.log"),
+                  errors="replace") as f:
+            shutil.copyfileobj(f, sys.stdout)
+    except OSError:
+        raise LabError(f"nothing was installed in {args.node}") from None
+    return 0
+
+
+def command_put_kernel(args):
+    """Packages of a kernel for `apt install`, which a guest cannot fetch."""
+    import client
+    import debian
+    folder = f"/var/cache/holdfast-test/linux-{args.kernel}/"
+    for deb in debian.kernel_debs(args.kernel, args.headers):
+        status = client.command_put([args.node, deb, folder])
+        if status:
+            return status
+        print(folder + os.path.basename(deb))
+    return 0
 
 
 # ---- requests -------------------------------------------------------------
@@ -448,6 +479,13 @@ def parser():
     p.add_argument("ms", nargs="?", type=int)
     p = add("console", command_console, "print a node's console", "node")
     p.add_argument("-f", "--follow", action="store_true")
+    add("apt-log", command_apt_log, "what apt said when it installed the "
+        "packages of --debs", "node")
+    p = add("put-kernel", command_put_kernel, "copy the packages of a kernel "
+            "into a Debian guest, and print their paths", "node")
+    p.add_argument("kernel", choices=list(image.SERIES))
+    p.add_argument("--headers", action="store_true", help="those of its "
+                   "headers too")
     p = add("splat", command_splat, "kernel trouble on any console; status 1 "
             "if there is any")
     p.add_argument("--allow", metavar="REGEX", help="lines that are expected")
