@@ -335,7 +335,7 @@ int hf_slot_detach(struct hf_volume *vol, bool force, struct netlink_ext_ack *ex
 	lockdep_assert_held(&vol->conf_lock);
 	if (!slot)
 		return 0;
-	hf_replica_stop(vol);
+	hf_replica_stop(vol, HOLDFAST_DOWN_LOCAL);
 	slot_nr = slot->nr;
 	if (hf_slot_state(slot) != HOLDFAST_SLOT_FAILED) {
 		hf_slot_set_state(slot, HOLDFAST_SLOT_STOPPING);

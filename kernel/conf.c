@@ -78,9 +78,7 @@ static void end_lower_term(struct hf_volume *vol, const struct hf_conf_data *hav
 		return;
 	if (vol->disk)
 		hf_remote_abort_below(vol->disk, offer->term, HOLDFAST_DOWN_TERM);
-	if (vol->server_link)
-		hf_link_abort(vol->server_link, HOLDFAST_DOWN_TERM);
-	hf_replica_stop(vol);
+	hf_replica_stop(vol, HOLDFAST_DOWN_TERM);
 }
 
 int hf_conf_adopt(struct hf_volume *vol, const struct hf_conf_data *offer, bool from_link,

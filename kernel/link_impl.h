@@ -122,7 +122,7 @@ enum hf_pending {
  * struct hf_link - the control and data connection to one slot, or from it
  *
  * Life: from hf_link_open() or hf_link_serve() to the last reference. The
- * opener (or vol->server_link) holds one, each hf_replica_io one, the queued
+ * opener (or the volume, see replica.h) holds one, each hf_replica_io one, the queued
  * setup work one. "Stopped" comes first and is final: sockets are given back,
  * every message has had its end, no worker of a connection runs.
  *

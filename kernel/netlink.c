@@ -561,9 +561,8 @@ static int link_del_doit(struct sk_buff *request, struct genl_info *info)
 		return err;
 	if (vol->disk)
 		hf_remote_unlink(vol->disk, nr, link_id);
-	if (vol->slot && hf_slot_nr(vol->slot) == nr && vol->server_link &&
-	    (!link_id || hf_link_id(vol->server_link) == link_id))
-		hf_link_abort(vol->server_link, HOLDFAST_DOWN_LOCAL);
+	if (vol->slot && hf_slot_nr(vol->slot) == nr)
+		hf_replica_unlink(vol, link_id);
 	unlock_volume(vol);
 	return 0;
 }

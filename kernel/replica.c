@@ -14,7 +14,7 @@
  * connection's worker never waits; what needs conf_lock or a disk is the setup
  * or the offer work.
  *
- * Locks: conf_lock guards the opening and vol->server_link; link->state_lock
+ * Locks: conf_lock guards the opening and the volume's links; link->state_lock
  * the phase, the stamp and the offered configuration.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -187,11 +187,56 @@ static void accept_hello(struct hf_replica *replica)
 	take_stamp(replica, replica->hello_stamp);
 }
 
+static void stop_waiting(struct hf_replica *replica)
+{
+	if (replica->waiting)
+		hf_slot_drain_unwait(replica->slot, &replica->drained);
+	replica->waiting = false;
+}
+
+/* Ends the volume's link in @place and takes it out of there. conf_lock held. */
+static void stop_link(struct hf_link **place, enum holdfast_down_reason reason)
+{
+	struct hf_link *link = *place;
+
+	if (!link)
+		return;
+	hf_link_stop(link, reason);
+	stop_waiting(link->replica);
+	*place = NULL;
+	hf_link_put(link);
+}
+
+/* One of the volume's links, and not down. conf_lock held. */
+static bool is_present(const struct hf_volume *vol, const struct hf_link *link)
+{
+	return link && (vol->server_link == link || vol->next_link == link) &&
+	       hf_link_state(link) != HOLDFAST_LINK_DOWN;
+}
+
+/*
+ * R1: a link with the right hello replaces the older one of the same primary,
+ * which is stopped before anything of the new one is waited for.
+ */
+static void take_place(struct hf_volume *vol, struct hf_link *link)
+{
+	lockdep_assert_held(&vol->conf_lock);
+	if (vol->next_link != link)
+		return;
+	stop_link(&vol->server_link, HOLDFAST_DOWN_LOCAL);
+	vol->server_link = link;
+	vol->next_link = NULL;
+}
+
 static void answer_hello(struct hf_replica *replica)
 {
 	replica->status = judge_hello(replica);
+	/* It ended meanwhile: then it replaces nothing. */
+	if (hf_link_state(replica->link) == HOLDFAST_LINK_DOWN)
+		return;
 	replica->link->expect.version = replica->hello_version;
 	if (replica->status == HF_ST_OK) {
+		take_place(replica->link->vol, replica->link);
 		accept_hello(replica);
 		hf_link_set_state(replica->link, HOLDFAST_LINK_WAITING);
 		set_phase(replica, HF_REPLICA_DRAIN);
@@ -199,13 +244,6 @@ static void answer_hello(struct hf_replica *replica)
 		set_phase(replica, HF_REPLICA_REFUSED);
 	}
 	hf_link_want(replica->link, HF_PENDING_HELLO_ACK);
-}
-
-static void stop_waiting(struct hf_replica *replica)
-{
-	if (replica->waiting)
-		hf_slot_drain_unwait(replica->slot, &replica->drained);
-	replica->waiting = false;
 }
 
 /*
@@ -259,7 +297,7 @@ static void setup_work(struct work_struct *work)
 	bool opened = false;
 
 	mutex_lock(&vol->conf_lock);
-	if (vol->server_link == link && hf_link_state(link) != HOLDFAST_LINK_DOWN) {
+	if (is_present(vol, link)) {
 		if (phase_of(replica) == HF_REPLICA_CHECK) {
 			answer_hello(replica);
 			opened = true;
@@ -613,10 +651,16 @@ static int check_serve(struct hf_volume *vol, u64 term, struct netlink_ext_ack *
 	return 0;
 }
 
+static bool has_link(const struct hf_volume *vol, u64 link_id)
+{
+	return (is_present(vol, vol->server_link) && vol->server_link->id == link_id) ||
+	       (is_present(vol, vol->next_link) && vol->next_link->id == link_id);
+}
+
 int hf_link_serve(struct hf_volume *vol, u64 term, u64 link_id, int fd_control, int fd_data,
 		  struct netlink_ext_ack *extack)
 {
-	struct hf_link *old = vol->server_link, *link;
+	struct hf_link *link;
 	int error;
 
 	lockdep_assert_held(&vol->conf_lock);
@@ -627,7 +671,7 @@ int hf_link_serve(struct hf_volume *vol, u64 term, u64 link_id, int fd_control, 
 		NL_SET_ERR_MSG(extack, "The control and the data connection must be two sockets");
 		return -EINVAL;
 	}
-	if (old && old->id == link_id && hf_link_state(old) != HOLDFAST_LINK_DOWN)
+	if (has_link(vol, link_id))
 		return 0;
 	link = hf_link_alloc(vol, HOLDFAST_ROLE_SLOT, term, link_id, hf_slot_nr(vol->slot));
 	if (!link)
@@ -642,24 +686,34 @@ int hf_link_serve(struct hf_volume *vol, u64 term, u64 link_id, int fd_control, 
 		hf_link_put(link);
 		return error;
 	}
-	/* A new link of the same primary replaces the older one (R1). */
-	hf_replica_stop(vol);
-	vol->server_link = link;
+	/* One that is up gives way to a right hello alone. */
+	stop_link(&vol->next_link, HOLDFAST_DOWN_LOCAL);
+	if (is_present(vol, vol->server_link)) {
+		vol->next_link = link;
+	} else {
+		stop_link(&vol->server_link, HOLDFAST_DOWN_LOCAL);
+		vol->server_link = link;
+	}
 	hf_link_start(link);
 	return 0;
 }
 
-void hf_replica_stop(struct hf_volume *vol)
+void hf_replica_stop(struct hf_volume *vol, enum holdfast_down_reason reason)
 {
-	struct hf_link *link = vol->server_link;
+	lockdep_assert_held(&vol->conf_lock);
+	stop_link(&vol->next_link, reason);
+	stop_link(&vol->server_link, reason);
+}
+
+void hf_replica_unlink(struct hf_volume *vol, u64 link_id)
+{
+	struct hf_link *links[] = { vol->server_link, vol->next_link };
+	unsigned int i;
 
 	lockdep_assert_held(&vol->conf_lock);
-	if (!link)
-		return;
-	hf_link_stop(link, HOLDFAST_DOWN_LOCAL);
-	stop_waiting(link->replica);
-	vol->server_link = NULL;
-	hf_link_put(link);
+	for (i = 0; i < ARRAY_SIZE(links); i++)
+		if (links[i] && (!link_id || links[i]->id == link_id))
+			hf_link_abort(links[i], HOLDFAST_DOWN_LOCAL);
 }
 
 void hf_replica_adopted(struct hf_volume *vol, const struct hf_conf *conf, bool from_link)

@@ -2,7 +2,9 @@
 /*
  * The slot's end of a link: serves the primary from the local slot.  At most
  * one link a volume, vol->server_link, which stays there after it went down,
- * until a new one replaces it.
+ * until a new one replaces it. A link that comes while that one is up is
+ * vol->next_link, and replaces it once its hello was found right: whoever gets
+ * a connection this far costs the primary nothing.
  */
 #ifndef _HOLDFAST_REPLICA_H
 #define _HOLDFAST_REPLICA_H
@@ -28,11 +30,14 @@ struct hf_replica_info {
 };
 
 /*
- * End vol->server_link, if there is one, and discard what it has received and
+ * End both links, those that there are, and discard what they have received and
  * not submitted (R1). What is at the device ends by itself: hf_slot_busy().
  * Waits for the link's own workers alone. conf_lock held.
  */
-void hf_replica_stop(struct hf_volume *vol);
+void hf_replica_stop(struct hf_volume *vol, enum holdfast_down_reason reason);
+
+/* LINK_DEL on the slot's node. conf_lock held. @link_id 0: any. */
+void hf_replica_unlink(struct hf_volume *vol, u64 link_id);
 
 /*
  * A newer epoch was adopted: the link of a slot that it does not have ends, and

@@ -157,7 +157,7 @@ int hf_volume_remove(struct hf_volume *vol, bool force, struct netlink_ext_ack *
 		if (err && !force)
 			goto out;
 	}
-	hf_replica_stop(vol);
+	hf_replica_stop(vol, HOLDFAST_DOWN_LOCAL);
 	if (vol->slot) {
 		err = hf_slot_detach(vol, force, extack);
 		if (err && !force)

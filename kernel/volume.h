@@ -33,6 +33,7 @@ struct hf_volume {
 	struct hf_slot		*slot;		/* conf_lock; others hold their own reference */
 	struct hf_disk		*disk;		/* conf_lock */
 	struct hf_link		*server_link;	/* conf_lock; the slot serves the primary by it */
+	struct hf_link		*next_link;	/* conf_lock; takes its place after a right hello */
 	bool			dead;		/* conf_lock; being removed */
 	int			slot_error;	/* const once slot_failed_work is queued */
 	struct work_struct	slot_failed_work; /* holds a reference while queued */
