@@ -11,6 +11,7 @@
 #
 #   HOLDFAST_KERNEL=6.1|6.12  HOLDFAST_SMP=N   for a lab that is brought up here
 #   HOLDFAST_SEED=N           where something is random
+#   HOLDFAST_FIRST_FAILURE=1  the first failure ends the test
 #   HOLDFAST_TIME_SCALE=PCT   times of the module (emulated machines are slow)
 
 set -u
@@ -38,6 +39,10 @@ ok() {
 not_ok() {
 	test_nr=$((test_nr + 1)) failures=$((failures + 1))
 	printf 'not ok %d - %s\n' "$test_nr" "$*"
+	if [ -n "${HOLDFAST_FIRST_FAILURE:-}" ]; then
+		printf '1..%d\n' "$test_nr"
+		exit 1
+	fi
 }
 
 # check WHAT CMD…: the command succeeds
@@ -255,10 +260,14 @@ copies() {
 	done
 }
 
-# create SLOT…: format, first configuration, attach, on node v(SLOT+1) each
+# create SLOT…: format, first configuration, attach, on node v(SLOT+1) each;
+# $others: slots N=NODE:INCARNATION of nodes that are not here
 create() {
-	local slot node list words
+	local slot node list words one
 	list=$(echo "$@" | tr ' ' ,) words=$(copies "$@")
+	for one in ${others:-}; do
+		words="$words --copy $one" list=$list,${one%%=*}
+	done
 	for slot in "$@"; do
 		node=v$((slot + 1))
 		load "$node" && make_slot "$node" "$slot" &&
