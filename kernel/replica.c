@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The slot's end of a link: judges the primary's hello, waits until the slot
- * may serve it, reports what the slot knows, and answers beacons and
- * configurations.  Writes and copies are replica_io.c's, the slot itself is
- * slot.c's, and which configuration is right is conf.c's.
+ * may serve it, and begins and ends it.  What goes over the control connection
+ * is replica_control.c's, writes and copies are replica_io.c's, the slot itself
+ * is slot.c's, and which configuration is right is conf.c's.
  *
  * Rules: R1 (exactly the slot's term and the primary that its configuration
- * names; ready only when backing I/O of earlier links has ended; epochs travel
- * in both directions), R3 ("holding since" is kept for the agent), R3b (a
+ * names; ready only when backing I/O of earlier links has ended), R3b (a
  * superblock of another incarnation is not linked), R4 (before activation only
  * the cited life), R5 (a promise is recorded before the answer that carries
- * it; no other primary is helped before it ran out).  Mistake 4: the control
- * connection's worker never waits; what needs conf_lock or a disk is the setup
- * or the offer work.
+ * it; no other primary is helped before it ran out).
  *
  * Locks: conf_lock guards the opening and the volume's links; link->state_lock
- * the phase, the stamp and the offered configuration.
+ * the phase and the stamp.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -29,12 +26,9 @@
 #include "replica_io.h"
 #include "volume.h"
 
-/* Log extents in one message; the payload limit has room for more. */
-#define EXTENTS_PER_MESSAGE	512
-
 /* --------------------------------------------------------- small accessors */
 
-static void set_phase(struct hf_replica *replica, enum hf_replica_phase phase)
+void hf_replica_set_phase(struct hf_replica *replica, enum hf_replica_phase phase)
 {
 	unsigned long flags;
 
@@ -43,7 +37,7 @@ static void set_phase(struct hf_replica *replica, enum hf_replica_phase phase)
 	spin_unlock_irqrestore(&replica->link->state_lock, flags);
 }
 
-static enum hf_replica_phase phase_of(struct hf_replica *replica)
+enum hf_replica_phase hf_replica_phase(struct hf_replica *replica)
 {
 	enum hf_replica_phase phase;
 	unsigned long flags;
@@ -101,7 +95,7 @@ void hf_replica_note(struct hf_link *link, const struct hf_wire_hdr *hdr)
 /* ----------------------------------------------------------------- opening */
 
 /* Queue the setup work, with a reference on the link of its own. */
-static void want_setup(struct hf_replica *replica, unsigned int delay_ms)
+void hf_replica_want_setup(struct hf_replica *replica, unsigned int delay_ms)
 {
 	struct hf_link *link = hf_link_get(replica->link);
 
@@ -113,7 +107,7 @@ static void want_setup(struct hf_replica *replica, unsigned int delay_ms)
 /* The slot's last backing I/O ended; called by its wait queue, any context. */
 static int on_drained(struct wait_queue_entry *entry, unsigned int mode, int sync, void *key)
 {
-	want_setup(container_of(entry, struct hf_replica, drained), 0);
+	hf_replica_want_setup(container_of(entry, struct hf_replica, drained), 0);
 	return 0;
 }
 
@@ -239,9 +233,9 @@ static void answer_hello(struct hf_replica *replica)
 		take_place(replica->link->vol, replica->link);
 		accept_hello(replica);
 		hf_link_set_state(replica->link, HOLDFAST_LINK_WAITING);
-		set_phase(replica, HF_REPLICA_DRAIN);
+		hf_replica_set_phase(replica, HF_REPLICA_DRAIN);
 	} else {
-		set_phase(replica, HF_REPLICA_REFUSED);
+		hf_replica_set_phase(replica, HF_REPLICA_REFUSED);
 	}
 	hf_link_want(replica->link, HF_PENDING_HELLO_ACK);
 }
@@ -264,7 +258,7 @@ static bool may_be_ready(struct hf_replica *replica)
 	left_ms = hf_slot_promise_left(replica->slot, replica->primary_node,
 				       replica->primary_instance);
 	if (left_ms) {
-		want_setup(replica, left_ms);
+		hf_replica_want_setup(replica, left_ms);
 		return false;
 	}
 	return true;
@@ -284,7 +278,7 @@ static void begin_report(struct hf_replica *replica)
 	replica->all_extents = hf_slot_all_logged(replica->slot);
 	replica->nr_extents = replica->all_extents ? hf_slot_nr_extents(replica->slot) :
 			      hf_slot_logged(replica->slot, replica->extents, HF_LOG_MAX_ENTRIES);
-	set_phase(replica, HF_REPLICA_REPORT);
+	hf_replica_set_phase(replica, HF_REPLICA_REPORT);
 	hf_link_want(replica->link, HF_PENDING_REPORT);
 }
 
@@ -298,11 +292,11 @@ static void setup_work(struct work_struct *work)
 
 	mutex_lock(&vol->conf_lock);
 	if (is_present(vol, link)) {
-		if (phase_of(replica) == HF_REPLICA_CHECK) {
+		if (hf_replica_phase(replica) == HF_REPLICA_CHECK) {
 			answer_hello(replica);
 			opened = true;
 		}
-		if (phase_of(replica) == HF_REPLICA_DRAIN)
+		if (hf_replica_phase(replica) == HF_REPLICA_DRAIN)
 			begin_report(replica);
 	}
 	mutex_unlock(&vol->conf_lock);
@@ -311,266 +305,6 @@ static void setup_work(struct work_struct *work)
 	hf_link_put(link);
 }
 
-/* --------------------------------------------------- control: what comes in */
-
-static int on_hello(struct hf_replica *replica, struct hf_in *in)
-{
-	const char *why = "";
-
-	if (phase_of(replica) != HF_REPLICA_NEW)
-		return -EPROTO;
-	if (hf_wire_hello_check(&in->hdr, in->buf, &replica->hello_conf,
-				&replica->hello_version, &why)) {
-		hf_recv_refused(replica->link, why);
-		return -EPROTO;
-	}
-	replica->hello_term = in->wrong_term;
-	replica->hello_stamp = le64_to_cpu(in->hdr.stamp);
-	set_phase(replica, HF_REPLICA_CHECK);
-	want_setup(replica, 0);
-	return 0;
-}
-
-/* On hf_link_wq: adoption waits for conf_lock and for the metadata device. */
-static void offer_work(struct work_struct *work)
-{
-	struct hf_replica *replica = container_of(work, struct hf_replica, offer_work);
-	struct hf_link *link = replica->link;
-	struct hf_volume *vol = link->vol;
-	struct hf_conf_data offered;
-	unsigned int want = 0;
-	unsigned long flags;
-	int error = 0;
-	u64 epoch;
-
-	spin_lock_irqsave(&link->state_lock, flags);
-	offered = replica->offered;
-	spin_unlock_irqrestore(&link->state_lock, flags);
-
-	mutex_lock(&vol->conf_lock);
-	if (vol->server_link != link || hf_link_state(link) == HOLDFAST_LINK_DOWN)
-		goto unlock;
-	epoch = hf_replica_epoch(link);
-	if (offered.epoch > epoch)
-		error = hf_conf_adopt(vol, &offered, true, NULL);
-	epoch = hf_replica_epoch(link);
-	if (!error && epoch >= offered.epoch) {
-		want = HF_PENDING_CONF_ACK;
-		spin_lock_irqsave(&link->state_lock, flags);
-		link->acked_epoch = epoch;
-		spin_unlock_irqrestore(&link->state_lock, flags);
-	}
-unlock:
-	mutex_unlock(&vol->conf_lock);
-	if (want)
-		hf_link_want(link, want);
-	if (error)
-		hf_link_abort(link, error == -EIO ? HOLDFAST_DOWN_DEVICE : HOLDFAST_DOWN_PROTOCOL);
-	hf_link_put(link);
-}
-
-static int on_conf(struct hf_replica *replica, struct hf_in *in)
-{
-	struct hf_link *link = replica->link;
-	struct hf_conf_data conf;
-	const char *why = "";
-	unsigned long flags;
-
-	if (hf_wire_conf_check(&in->hdr, in->buf, &conf, &why)) {
-		hf_recv_refused(link, why);
-		return -EPROTO;
-	}
-	spin_lock_irqsave(&link->state_lock, flags);
-	replica->offered = conf;
-	spin_unlock_irqrestore(&link->state_lock, flags);
-	hf_link_get(link);
-	if (!queue_work(hf_link_wq, &replica->offer_work))
-		hf_link_put(link);
-	return 0;
-}
-
-static int control_message(struct hf_conn *conn, struct hf_in *in)
-{
-	struct hf_link *link = conn->link;
-	struct hf_replica *replica = link->replica;
-
-	if (!hf_recv_control_crc_ok(in))
-		return -EBADMSG;
-	hf_link_heard(link);
-	if (in->hdr.opcode == HF_OP_HELLO)
-		return on_hello(replica, in);
-	if (phase_of(replica) < HF_REPLICA_DRAIN) {
-		hf_recv_refused(link, "message before hello was answered");
-		return -EPROTO;
-	}
-	hf_replica_note(link, &in->hdr);
-	switch (in->hdr.opcode) {
-	case HF_OP_BEACON:
-		WRITE_ONCE(replica->holding_ms, le32_to_cpu(in->hdr.holding_ms));
-		hf_link_want(link, HF_PENDING_BEACON_ACK);
-		return 0;
-	case HF_OP_CONF:
-		return on_conf(replica, in);
-	case HF_OP_CONF_ACK:
-		return 0;
-	}
-	return -EPROTO;
-}
-
-/* --------------------------------------------------- control: what goes out */
-
-static void begin_answer(struct hf_link *link, struct hf_out *out, u8 opcode)
-{
-	hf_send_hdr(link, out, opcode, hf_replica_epoch(link));
-	out->hdr.stamp = cpu_to_le64(hf_replica_stamp(link));
-}
-
-static void build_extents(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_replica *replica = conn->link->replica;
-	__le64 *to = conn->out_buf;
-	unsigned int nr;
-
-	nr = min_t(u64, replica->nr_extents - replica->reported, EXTENTS_PER_MESSAGE);
-	for (unsigned int i = 0; i < nr; i++) {
-		u64 at = replica->reported + i;
-
-		to[i] = cpu_to_le64(replica->all_extents ? at : replica->extents[at]);
-	}
-	replica->reported += nr;
-	begin_answer(conn->link, out, HF_OP_EXTENTS);
-	hf_send_payload(out, to, nr * sizeof(*to));
-}
-
-/* False: no more own bits. */
-static bool build_own_bits(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_replica *replica = conn->link->replica;
-	struct hf_slot *slot = replica->slot;
-	u64 size = hf_slot_size_bytes(slot);
-	u64 start, end, range;
-	u32 bytes;
-
-	if (replica->own_from >= size ||
-	    !hf_slot_next_dirty(slot, hf_slot_nr(slot), replica->own_from, &start, &end))
-		return false;
-	range = min_t(u64, size - start, HF_WIRE_MAX_BITS_RANGE);
-	bytes = hf_wire_bits_bytes(range, hf_slot_granule_shift(slot));
-	hf_slot_export_dirty(slot, hf_slot_nr(slot), start, conn->out_buf,
-			     DIV_ROUND_UP_ULL(range, 1ull << hf_slot_granule_shift(slot)));
-	replica->own_from = start + range;
-	begin_answer(conn->link, out, HF_OP_OWN_BITS);
-	out->hdr.offset = cpu_to_le64(start);
-	out->hdr.range_len = cpu_to_le32(range);
-	hf_send_payload(out, conn->out_buf, bytes);
-	return true;
-}
-
-/* One part of the report a turn; beacons go between them. */
-static bool build_report(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_replica *replica = conn->link->replica;
-	struct hf_link *link = conn->link;
-
-	if (replica->reported < replica->nr_extents) {
-		build_extents(conn, out);
-	} else if (!build_own_bits(conn, out)) {
-		if (!hf_link_set_state(link, HOLDFAST_LINK_READY))
-			return false;
-		set_phase(replica, HF_REPLICA_READY);
-		hf_slot_took_part(replica->slot, link->term);
-		begin_answer(link, out, HF_OP_READY);
-		return true;
-	}
-	hf_link_want(link, HF_PENDING_REPORT);
-	return true;
-}
-
-static void build_hello_ack(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_replica *replica = conn->link->replica;
-
-	begin_answer(conn->link, out, HF_OP_HELLO_ACK);
-	out->hdr.status = replica->status;
-	hf_send_payload(out, &replica->ack, sizeof(replica->ack));
-}
-
-static void build_conf(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_wire_conf *wire = conn->out_buf;
-	struct hf_link *link = conn->link;
-	unsigned long flags;
-
-	spin_lock_irqsave(&link->state_lock, flags);
-	*wire = link->conf;
-	spin_unlock_irqrestore(&link->state_lock, flags);
-	begin_answer(link, out, HF_OP_CONF);
-	out->hdr.epoch = wire->epoch;
-	hf_send_payload(out, wire, sizeof(*wire));
-}
-
-static void build_conf_ack(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_link *link = conn->link;
-	unsigned long flags;
-	u64 epoch;
-
-	spin_lock_irqsave(&link->state_lock, flags);
-	epoch = link->acked_epoch;
-	spin_unlock_irqrestore(&link->state_lock, flags);
-	begin_answer(link, out, HF_OP_CONF_ACK);
-	out->hdr.epoch = cpu_to_le64(epoch);
-}
-
-static bool next_control(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_link *link = conn->link;
-	unsigned int allowed = HF_PENDING_HELLO_ACK;
-
-	if (link->replica->hello_answered)
-		allowed = ~0u;
-	switch (hf_send_take_pending(link, allowed)) {
-	case HF_PENDING_HELLO_ACK:
-		build_hello_ack(conn, out);
-		return true;
-	case HF_PENDING_BEACON_ACK:
-		begin_answer(link, out, HF_OP_BEACON_ACK);
-		return true;
-	case HF_PENDING_CONF:
-		build_conf(conn, out);
-		return true;
-	case HF_PENDING_CONF_ACK:
-		build_conf_ack(conn, out);
-		return true;
-	case HF_PENDING_REPORT:
-		return build_report(conn, out);
-	}
-	return false;
-}
-
-static void control_sent(struct hf_conn *conn, struct hf_out *out)
-{
-	struct hf_replica *replica = conn->link->replica;
-
-	switch (out->hdr.opcode) {
-	case HF_OP_HELLO_ACK:
-		replica->hello_answered = true;
-		if (replica->status != HF_ST_OK)
-			hf_link_abort(conn->link, HOLDFAST_DOWN_REFUSED);
-		break;
-	case HF_OP_READY:
-		hf_event(conn->link->vol, HOLDFAST_EVENT_LINK, conn->link->slot_nr);
-		break;
-	}
-}
-
-static const struct hf_conn_ops control_ops = {
-	.next		= next_control,
-	.sent		= control_sent,
-	.header		= hf_recv_control_header,
-	.message	= control_message,
-};
-
 /* -------------------------------------------------------------------- life */
 
 /* Every beacon period. A failed slot has nothing to say on a link (R3). */
@@ -578,7 +312,7 @@ void hf_replica_tick(struct hf_link *link, u64 now)
 {
 	struct hf_replica *replica = link->replica;
 
-	if (phase_of(replica) >= HF_REPLICA_DRAIN && !hf_slot_usable(replica->slot)) {
+	if (hf_replica_phase(replica) >= HF_REPLICA_DRAIN && !hf_slot_usable(replica->slot)) {
 		/* One period for the answers that say so. */
 		if (replica->failure_seen)
 			hf_link_abort(link, HOLDFAST_DOWN_DEVICE);
@@ -624,7 +358,7 @@ static int alloc_replica(struct hf_link *link)
 		return -ENOMEM;
 	replica->link = link;
 	INIT_DELAYED_WORK(&replica->setup_work, setup_work);
-	INIT_WORK(&replica->offer_work, offer_work);
+	INIT_WORK(&replica->offer_work, hf_replica_offer_work);
 	init_waitqueue_func_entry(&replica->drained, on_drained);
 	link->replica = replica;
 	return hf_replica_io_init(replica);
@@ -679,7 +413,7 @@ int hf_link_serve(struct hf_volume *vol, u64 term, u64 link_id, int fd_control, 
 	error = alloc_replica(link);
 	if (!error) {
 		link->expect.volume_bytes = hf_slot_size_bytes(vol->slot);
-		error = hf_link_adopt_sockets(link, fd_control, fd_data, &control_ops,
+		error = hf_link_adopt_sockets(link, fd_control, fd_data, &hf_replica_control_ops,
 					      &hf_replica_data_ops, extack);
 	}
 	if (error) {
@@ -725,7 +459,7 @@ void hf_replica_adopted(struct hf_volume *vol, const struct hf_conf *conf, bool 
 	if (!link || conf->data.term != link->term)
 		return;
 	/* R3b: another copy is meant, or none. A hello that told so gets its answer. */
-	if (phase_of(link->replica) >= HF_REPLICA_DRAIN && vol->slot &&
+	if (hf_replica_phase(link->replica) >= HF_REPLICA_DRAIN && vol->slot &&
 	    !hf_conf_has_slot(&conf->data, hf_slot_nr(vol->slot), vol->node_id,
 			      hf_slot_incarnation(vol->slot)))
 		hf_link_abort(link, HOLDFAST_DOWN_REMOVED);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The inside of the slot's end of a link: replica.c has its life and the
- * control connection, replica_io.c the data connection.
+ * The inside of the slot's end of a link: replica.c has its life and
+ * opening, replica_control.c the control connection, replica_io.c the data
+ * connection.
  */
 #ifndef _HOLDFAST_REPLICA_IO_H
 #define _HOLDFAST_REPLICA_IO_H
@@ -106,12 +107,19 @@ struct hf_replica_io {
 	void			*bits;		/* BITS: payload */
 };
 
+extern const struct hf_conn_ops hf_replica_control_ops;
 extern const struct hf_conn_ops hf_replica_data_ops;
 
-/* replica.c */
+/* replica.c; any context */
+void hf_replica_set_phase(struct hf_replica *replica, enum hf_replica_phase phase);
+enum hf_replica_phase hf_replica_phase(struct hf_replica *replica);
+void hf_replica_want_setup(struct hf_replica *replica, unsigned int delay_ms);
 u64 hf_replica_epoch(struct hf_link *link);
 void hf_replica_note(struct hf_link *link, const struct hf_wire_hdr *hdr);
 u64 hf_replica_stamp(struct hf_link *link);
+
+/* replica_control.c; on hf_link_wq, with a reference on the link */
+void hf_replica_offer_work(struct work_struct *work);
 
 /* replica_io.c */
 int hf_replica_io_init(struct hf_replica *replica);
