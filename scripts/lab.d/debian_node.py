@@ -113,6 +113,8 @@ class DebianNode(Node):
                 shm_file())
 
     async def _come_up(self):
+        # QEMU tells no events, thus no reason of an end, before a first command.
+        await self.qmp.command("query-status")
         if not self.saved:
             await asyncio.shield(self.ready)
             return

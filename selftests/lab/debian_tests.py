@@ -102,6 +102,8 @@ def reboots(lab):
           "state and boots")
     sh(lab, "v2", "systemctl reboot")
     wait_for(lambda: status(lab, "v2")["boots"] == 3, 120)
+    equal((status(lab, "v2")["boots"], status(lab, "v2")["state"]),
+          (3, "booting"), "boots and state after a reboot of its own")
     done = lab("on", "v2", timeout=900)
     equal((done.returncode, status(lab, "v2")["state"]), (0, "on"), done.stderr)
     true(float(sh(lab, "v2", "cat /proc/uptime").split()[0]) < 300, "uptime")
