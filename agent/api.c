@@ -136,7 +136,7 @@ static uint64_t time_for(const struct agent *agent, const struct api_request *re
 
 	if (!strcmp(request->method, "GET"))
 		return node_scaled(agent, API_READ_MS);
-	ms = api_is(request, "POST", 1, "volumes") ? node_scaled(agent, API_CREATE_MS) :
+	ms = api_is(request, "POST", 1, "volumes") || api_is(request, "POST", 1, "drives") ? node_scaled(agent, API_CREATE_MS) :
 	     node_scaled(agent, API_WISH_MS);
 	if (json_is_integer(asked) && json_integer_value(asked) >= 0 &&
 	    json_integer_value(asked) <= API_WAIT_MAX_MS)

@@ -82,6 +82,26 @@ void api_volume_trouble(struct agent *agent, const struct fsm_volume *vol, char 
 void api_volume_serve(struct agent *agent, const struct api_request *request, api_done_cb done,
 		      void *data);
 
+/*
+ * What requests that become a command have in common: the body is begun to be
+ * read, the command begun with the request's own id, a wait made (@vol may be
+ * NULL), and the command proposed with what is waited for afterwards.
+ */
+struct json_reader;
+json_t *api_body_of(const struct api_request *request, struct json_reader *r, char *why,
+		    size_t why_size);
+void api_begin(const struct agent *agent, const struct api_request *request,
+	       enum command_kind kind, struct command *cmd);
+/* A text that names a node: its id; 0 and *@answer set if there is none. */
+uint32_t api_find_node(const struct agent *agent, const char *text, json_t **answer);
+
+/* --- api_drive.c: drives --- */
+json_t *api_read_drives(struct agent *agent, bool stale);
+json_t *api_read_drive(struct agent *agent, const char *text, bool stale);
+/* false: the request is about something else. */
+bool api_drive_serve(struct agent *agent, const struct api_request *request, api_done_cb done,
+		     void *data);
+
 /* --- api_member.c: init, join, tokens; on the node where they came in --- */
 void api_member_handle(struct agent *agent, struct api_request *request, api_done_cb done,
 		       void *data);
@@ -101,9 +121,14 @@ struct api_wait {
 	uint64_t begun_ms;
 	uint64_t deadline_ms;
 	uint32_t node;
+	uint32_t drive;
 	api_done_cb done;
 	void *data;
 };
+
+struct api_wait *api_wait_new(const struct api_request *request, const struct fsm_volume *vol,
+			      api_check_cb check, api_done_cb done, void *data);
+void api_propose(struct agent *agent, const struct command *cmd, struct api_wait *wait);
 
 /* Takes @wait, which was xcalloc'ed with everything but the list filled in. */
 void api_wait_add(struct agent *agent, struct api_wait *wait);

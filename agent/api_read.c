@@ -302,6 +302,10 @@ json_t *api_read(struct agent *agent, const struct api_request *request, bool st
 		return read_volumes(agent, stale);
 	if (api_is(request, "GET", 2, "volumes"))
 		return read_volume(agent, request->path[1], stale);
+	if (api_is(request, "GET", 1, "drives"))
+		return api_read_drives(agent, stale);
+	if (api_is(request, "GET", 2, "drives"))
+		return api_read_drive(agent, request->path[1], stale);
 	if (api_is(request, "GET", 1, "events"))
 		return read_events(agent, request, stale);
 	return api_error(404, "there is no such resource: /v1/%s", request->path[0]);

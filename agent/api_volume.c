@@ -210,7 +210,7 @@ out:
 	free(vc);
 }
 
-static void propose(struct agent *agent, const struct command *cmd, struct api_wait *wait)
+void api_propose(struct agent *agent, const struct command *cmd, struct api_wait *wait)
 {
 	struct volume_command *vc = xcalloc(1, sizeof(*vc));
 	json_t *json = command_to_json(cmd);
@@ -222,8 +222,8 @@ static void propose(struct agent *agent, const struct command *cmd, struct api_w
 	json_decref(json);
 }
 
-static struct api_wait *wait_new(const struct api_request *request, const struct fsm_volume *vol,
-				 api_check_cb check, api_done_cb done, void *data)
+struct api_wait *api_wait_new(const struct api_request *request, const struct fsm_volume *vol,
+			      api_check_cb check, api_done_cb done, void *data)
 {
 	struct api_wait *wait = xcalloc(1, sizeof(*wait));
 
@@ -238,8 +238,8 @@ static struct api_wait *wait_new(const struct api_request *request, const struct
 	return wait;
 }
 
-static void begin(const struct agent *agent, const struct api_request *request,
-		  enum command_kind kind, struct command *cmd)
+void api_begin(const struct agent *agent, const struct api_request *request,
+	       enum command_kind kind, struct command *cmd)
 {
 	(void)agent;
 	command_begin(cmd, kind, request->id ? request->id : loop_random_u64(), loop_wall_ms(),
@@ -247,7 +247,7 @@ static void begin(const struct agent *agent, const struct api_request *request,
 }
 
 /* A text of the body that names a node: its id; 0 and *@answer set if there is none. */
-static uint32_t find_node(const struct agent *agent, const char *text, json_t **answer)
+uint32_t api_find_node(const struct agent *agent, const char *text, json_t **answer)
 {
 	const struct fsm_node *node = fsm_node_find(agent->fsm, text);
 
@@ -257,8 +257,8 @@ static uint32_t find_node(const struct agent *agent, const char *text, json_t **
 }
 
 /* Begins to read the body; an absent one reads as empty. */
-static json_t *body_of(const struct api_request *request, struct json_reader *r, char *why,
-		       size_t why_size)
+json_t *api_body_of(const struct api_request *request, struct json_reader *r, char *why,
+		    size_t why_size)
 {
 	json_t *body = request->body ? json_incref(request->body) : json_object();
 
@@ -285,7 +285,7 @@ static json_t *read_create_nodes(struct agent *agent, struct json_reader *r,
 
 		if (!text)
 			return api_error(400, "request: nodes are names or ids");
-		c->nodes[c->nr_nodes++] = find_node(agent, text, &answer);
+		c->nodes[c->nr_nodes++] = api_find_node(agent, text, &answer);
 		if (answer)
 			return answer;
 	}
@@ -298,7 +298,7 @@ static json_t *read_create(struct agent *agent, const struct api_request *reques
 	static const char *const modes[] = { "auto", "follow" };
 	char why[FSM_SENTENCE_BYTES] = "";
 	struct json_reader r;
-	json_t *body = body_of(request, &r, why, sizeof(why));
+	json_t *body = api_body_of(request, &r, why, sizeof(why));
 	json_t *answer;
 
 	json_take_text(&r, "name", c->name, sizeof(c->name));
@@ -330,17 +330,17 @@ static void serve_create(struct agent *agent, const struct api_request *request,
 	json_t *answer;
 	unsigned int i;
 
-	begin(agent, request, CMD_VOLUME_CREATE, &cmd);
+	api_begin(agent, request, CMD_VOLUME_CREATE, &cmd);
 	answer = read_create(agent, request, &cmd.volume_create);
 	if (answer)
 		return done(data, answer);
 	loop_random(cmd.volume_create.uuid, FSM_UUID_BYTES);
 	for (i = 0; i < cmd.volume_create.copies; i++)
 		cmd.volume_create.incarnations[i] = loop_random_u64();
-	wait = wait_new(request, NULL, check_made, done, data);
+	wait = api_wait_new(request, NULL, check_made, done, data);
 	memcpy(wait->uuid, cmd.volume_create.uuid, sizeof(wait->uuid));
 	memcpy(wait->name, cmd.volume_create.name, sizeof(wait->name));
-	propose(agent, &cmd, wait);
+	api_propose(agent, &cmd, wait);
 }
 
 /* ------------------------------------------------------------------ wishes */
@@ -355,7 +355,7 @@ static json_t *read_wish(const struct api_request *request, bool may_node, bool 
 {
 	char why[FSM_SENTENCE_BYTES] = "";
 	struct json_reader r;
-	json_t *body = body_of(request, &r, why, sizeof(why));
+	json_t *body = api_body_of(request, &r, why, sizeof(why));
 	json_t *answer = NULL;
 
 	memset(wish, 0, sizeof(*wish));
@@ -398,21 +398,21 @@ static void serve_wish(struct agent *agent, const struct api_request *request,
 	if (!answer && kind == CMD_MOVE && !wish.has_node)
 		answer = api_error(400, "where to is missing: name a node");
 	if (!answer && wish.has_node)
-		node = find_node(agent, wish.node, &answer);
+		node = api_find_node(agent, wish.node, &answer);
 	if (!answer && !wish.has_node && kind == CMD_ATTACH)
 		node = request->origin;
 	if (!answer && kind != CMD_ATTACH && !wish.force)
 		answer = check_open(agent, vol, node);
 	if (answer)
 		return done(data, answer);
-	begin(agent, request, kind, &cmd);
+	api_begin(agent, request, kind, &cmd);
 	memcpy(cmd.wish.volume, vol->uuid, sizeof(cmd.wish.volume));
 	cmd.wish.node = node;
 	cmd.wish.force = wish.force;
-	wait = wait_new(request, vol, kind == CMD_DETACH ? check_detached : check_served, done,
+	wait = api_wait_new(request, vol, kind == CMD_DETACH ? check_detached : check_served, done,
 			data);
 	wait->node = kind == CMD_DETACH ? vol->conf.primary_node : node;
-	propose(agent, &cmd, wait);
+	api_propose(agent, &cmd, wait);
 }
 
 static void serve_delete(struct agent *agent, const struct api_request *request,
@@ -424,9 +424,9 @@ static void serve_delete(struct agent *agent, const struct api_request *request,
 
 	if (answer)
 		return done(data, answer);
-	begin(agent, request, CMD_VOLUME_DELETE, &cmd);
+	api_begin(agent, request, CMD_VOLUME_DELETE, &cmd);
 	memcpy(cmd.wish.volume, vol->uuid, sizeof(cmd.wish.volume));
-	propose(agent, &cmd, wait_new(request, vol, check_gone, done, data));
+	api_propose(agent, &cmd, api_wait_new(request, vol, check_gone, done, data));
 }
 
 /* -------------------------------------------------------------------- wait */
@@ -438,7 +438,7 @@ static void serve_wait(struct agent *agent, const struct api_request *request,
 	static const api_check_cb checks[] = { check_attached, check_healthy, check_not_attached };
 	char why[FSM_SENTENCE_BYTES] = "", node[FSM_NAME_BYTES] = "";
 	struct json_reader r;
-	json_t *body = body_of(request, &r, why, sizeof(why));
+	json_t *body = api_body_of(request, &r, why, sizeof(why));
 	unsigned int what = json_take_enum(&r, "for", names, 3);
 	json_t *answer = NULL;
 	struct api_wait *wait;
@@ -451,11 +451,11 @@ static void serve_wait(struct agent *agent, const struct api_request *request,
 	else if (node[0] && what)
 		answer = api_error(400, "a node is named with 'attached' alone");
 	else if (node[0])
-		id = find_node(agent, node, &answer);
+		id = api_find_node(agent, node, &answer);
 	json_decref(body);
 	if (answer)
 		return done(data, answer);
-	wait = wait_new(request, vol, checks[what], done, data);
+	wait = api_wait_new(request, vol, checks[what], done, data);
 	wait->node = id;
 	api_wait_add(agent, wait);
 }
@@ -465,6 +465,8 @@ void api_volume_serve(struct agent *agent, const struct api_request *request, ap
 {
 	const struct fsm_volume *vol;
 
+	if (api_drive_serve(agent, request, done, data))
+		return;
 	if (api_is(request, "POST", 1, "volumes"))
 		return serve_create(agent, request, done, data);
 	if (request->nr_path < 2 || strcmp(request->path[0], "volumes"))

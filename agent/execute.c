@@ -17,6 +17,7 @@
 
 #include "backing.h"
 #include "loop.h"
+#include "storage_queue.h"
 
 enum {
 	MAX_MAKING	= 2,		/* slots zeroed at a time: they share the thread pool */
@@ -31,6 +32,8 @@ struct flight {
 	struct action		action;
 	struct hf_nl_call	call;
 	uv_work_t		work;
+	struct storage_job	job;
+	bool			asks_storage;	/* its devices are not active */
 	int			error;
 	char			why[BACKING_WHY_MAX];
 };
@@ -55,6 +58,7 @@ struct execute {
 	uv_loop_t			*loop;
 	struct module			*module;
 	struct links			*links;
+	struct storage_queue		*storage;
 	const struct execute_ops	*ops;
 	void				*data;
 	unsigned int			time_scale_pct;
@@ -195,6 +199,10 @@ static void note_outcome(struct flight *flight)
 			module_note_attach(execute->module, action->volume, flight->error);
 		break;
 	case ACT_SLOT_MAKE:
+		/* What may be mended is tried again; the state waits. */
+		if (action->drive.id && (flight->error == -ETIMEDOUT || flight->error == -EAGAIN ||
+					 flight->error == -EINTR))
+			break;
 		propose_slot(flight, flight->error ? CMD_SLOT_FAILED : CMD_SLOT_MADE);
 		break;
 	case ACT_SLOT_RETIRE:
@@ -274,12 +282,101 @@ static void begin_call(struct flight *flight)
 	module_call(flight->execute->module, call, on_called, flight);
 }
 
+/* -------------------------------------------------------- slots on drives */
+
+static void describe_slot(const struct action *action, struct storage_slot *slot)
+{
+	size_t len = 0, i;
+
+	memset(slot, 0, sizeof(*slot));
+	slot->drive = action->drive;
+	slot->data_bytes = (action->size_bytes + FSM_EXTENT_BYTES - 1) / FSM_EXTENT_BYTES *
+			   FSM_EXTENT_BYTES;
+	slot->meta_bytes = fsm_slot_meta_bytes(action->size_bytes);
+	slot->data_path = action->data_path;
+	slot->meta_path = action->meta_path;
+	len = (size_t)snprintf(slot->tag, sizeof(slot->tag), "holdfast.of.");
+	for (i = 0; i < FSM_UUID_BYTES; i++)
+		len += (size_t)snprintf(slot->tag + len, sizeof(slot->tag) - len, "%02x",
+					action->volume[i]);
+	snprintf(slot->tag + len, sizeof(slot->tag) - len, ".%u.%016llx", action->slot_nr,
+		 (unsigned long long)action->incarnation);
+}
+
+static int open_slot(struct flight *flight, const struct storage_slot *slot)
+{
+	return storage_slot_open(slot, flight->call.data_path, flight->call.meta_path,
+				 sizeof(flight->call.data_path), flight->why,
+				 sizeof(flight->why));
+}
+
+/* In the pool. */
+static void run_storage(struct storage_job *job)
+{
+	struct flight *flight = (struct flight *)((char *)job - offsetof(struct flight, job));
+	struct storage_slot slot;
+
+	describe_slot(&flight->action, &slot);
+	flight->error = 0;
+	if (flight->action.kind == ACT_SLOT_RETIRE)
+		flight->error = storage_slot_remove(&slot, flight->why, sizeof(flight->why));
+	if (flight->action.kind == ACT_SLOT_MAKE)
+		flight->error = storage_slot_create(&slot, flight->why, sizeof(flight->why));
+	if (!flight->error && flight->action.kind != ACT_SLOT_RETIRE)
+		flight->error = open_slot(flight, &slot);
+	if (flight->error == -ENODEV)	/* which would mean: no module */
+		flight->error = -ENXIO;
+}
+
+static void queue_work(struct flight *flight, uv_work_cb work, uv_after_work_cb after)
+{
+	flight->work.data = flight;
+	uv_queue_work(flight->execute->loop, &flight->work, work, after);
+}
+
+static void work_on_slot(uv_work_t *work);
+static void on_slot_worked(uv_work_t *work, int status);
+
+static void storage_done(struct storage_job *job)
+{
+	struct flight *flight = (struct flight *)((char *)job - offsetof(struct flight, job));
+
+	if (job->cancelled)
+		flight->error = -ECANCELED;
+	if (flight->action.kind == ACT_SLOT_ATTACH) {
+		if (flight->error)
+			end_flight(flight);
+		else
+			begin_call(flight);
+	} else if (flight->action.kind == ACT_SLOT_MAKE && !flight->error) {
+		queue_work(flight, work_on_slot, on_slot_worked);
+	} else {
+		flight->execute->making--;
+		end_flight(flight);
+	}
+}
+
+static void ask_storage(struct flight *flight)
+{
+	storage_queue_submit(flight->execute->storage, &flight->job, run_storage, storage_done);
+}
+
+/* ----------------------------------------------------------------- devices */
+
 /* In the pool. */
 static void find_devices(uv_work_t *work)
 {
 	struct flight *flight = work->data;
 	const struct action *action = &flight->action;
+	struct storage_slot slot;
 
+	if (action->drive.id) {
+		describe_slot(action, &slot);
+		flight->asks_storage = storage_slot_find(&slot, flight->call.data_path,
+							 flight->call.meta_path,
+							 sizeof(flight->call.data_path));
+		return;
+	}
 	flight->error = backing_device(action->data_path, flight->call.data_path, flight->why,
 				       sizeof(flight->why));
 	if (!flight->error)
@@ -294,6 +391,8 @@ static void on_devices(uv_work_t *work, int status)
 	(void)status;
 	if (flight->error)
 		end_flight(flight);
+	else if (flight->asks_storage)
+		ask_storage(flight);
 	else
 		begin_call(flight);
 }
@@ -313,6 +412,12 @@ static void work_on_slot(uv_work_t *work)
 	};
 
 	memcpy(slot.volume, action->volume, sizeof(slot.volume));
+	if (action->drive.id) {
+		slot.data_path = flight->call.data_path;
+		slot.meta_path = flight->call.meta_path;
+		slot.is_own = true;
+		slot.is_zeroed = !action->drive.thick;
+	}
 	if (action->kind == ACT_SLOT_MAKE)
 		flight->error = backing_make(&slot, flight->why, sizeof(flight->why));
 	else
@@ -349,12 +454,6 @@ static bool begin_link(struct flight *flight)
 	return !why;
 }
 
-static void queue_work(struct flight *flight, uv_work_cb work, uv_after_work_cb after)
-{
-	flight->work.data = flight;
-	uv_queue_work(flight->execute->loop, &flight->work, work, after);
-}
-
 /* Returns false when it was not begun. */
 static bool begin(struct execute *execute, struct lane *lane, const struct action *action)
 {
@@ -376,7 +475,10 @@ static bool begin(struct execute *execute, struct lane *lane, const struct actio
 	case ACT_SLOT_MAKE:
 	case ACT_SLOT_RETIRE:
 		execute->making++;
-		queue_work(flight, work_on_slot, on_slot_worked);
+		if (action->drive.id)
+			ask_storage(flight);
+		else
+			queue_work(flight, work_on_slot, on_slot_worked);
 		return true;
 	case ACT_SLOT_ATTACH:
 		queue_work(flight, find_devices, on_devices);
@@ -474,14 +576,15 @@ void execute_actions(struct execute *execute, const struct action_list *list)
 }
 
 struct execute *execute_open(uv_loop_t *loop, struct module *module, struct links *links,
-			     const struct execute_ops *ops, void *data,
-			     unsigned int time_scale_pct)
+			     struct storage_queue *storage, const struct execute_ops *ops,
+			     void *data, unsigned int time_scale_pct)
 {
 	struct execute *execute = xcalloc(1, sizeof(*execute));
 
 	execute->loop = loop;
 	execute->module = module;
 	execute->links = links;
+	execute->storage = storage;
 	execute->ops = ops;
 	execute->data = data;
 	execute->time_scale_pct = time_scale_pct;

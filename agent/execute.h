@@ -10,6 +10,7 @@
 #include "links.h"
 #include "module.h"
 #include "plan.h"
+#include "storage_queue.h"
 
 struct execute;
 
@@ -26,8 +27,8 @@ struct execute_ops {
 
 /* NULL: no memory. @ops is kept by reference. */
 struct execute *execute_open(uv_loop_t *loop, struct module *module, struct links *links,
-			     const struct execute_ops *ops, void *data,
-			     unsigned int time_scale_pct);
+			     struct storage_queue *storage, const struct execute_ops *ops,
+			     void *data, unsigned int time_scale_pct);
 
 /* Frees itself once what is in flight has ended; nothing is called back. */
 void execute_close(struct execute *execute);

@@ -116,6 +116,33 @@ struct heard {
 	u32	refused_ms;
 };
 
+/* A drive as its node saw it last; hundredths of a percent. */
+struct drive_report {
+	u32	drive;
+	bool	present;
+	u16	data_pct;
+	u16	meta_pct;
+	u64	data_bytes;
+	u64	used_bytes;
+	char	disk[FSM_DISK_BYTES];	/* the kernel's name now */
+};
+
+/* A disk that could become a drive. */
+struct disk_report {
+	char	disk[FSM_DISK_BYTES];
+	u64	size_bytes;
+	bool	rotational;
+};
+
+enum { FACTS_MAX_DISKS = 16 };
+
+struct storage_report {
+	unsigned int		nr_drives;
+	struct drive_report	drives[FSM_NODE_DRIVES];
+	unsigned int		nr_disks;
+	struct disk_report	disks[FACTS_MAX_DISKS];
+};
+
 /**
  * struct node_report - what an agent tells in a heartbeat
  * @boot_id: drawn by the agent once in a boot of the machine (kept in /run)
@@ -131,6 +158,7 @@ struct node_report {
 	unsigned int		nr_heard;
 	struct heard		heard[FSM_MAX_NODES];
 	struct kernel_view	view;
+	struct storage_report	storage;
 };
 
 void node_report_clear(struct node_report *report);

@@ -223,6 +223,92 @@ int kernel_view_from_json(const json_t *json, struct kernel_view *view, char *wh
 	return 0;
 }
 
+static json_t *storage_to_json(const struct storage_report *storage)
+{
+	json_t *json = json_object(), *drives = json_array(), *disks = json_array();
+	unsigned int i;
+
+	for (i = 0; i < storage->nr_drives && i < FSM_NODE_DRIVES; i++) {
+		const struct drive_report *drive = &storage->drives[i];
+		json_t *d = json_object();
+
+		json_put_uint(&d, "drive", drive->drive);
+		json_put_bool(&d, "present", drive->present);
+		json_put_uint(&d, "data_pct", drive->data_pct);
+		json_put_uint(&d, "meta_pct", drive->meta_pct);
+		json_put_uint(&d, "data_bytes", drive->data_bytes);
+		json_put_uint(&d, "used_bytes", drive->used_bytes);
+		json_put_text(&d, "disk", drive->disk);
+		json_append(&drives, d);
+	}
+	for (i = 0; i < storage->nr_disks && i < FACTS_MAX_DISKS; i++) {
+		json_t *d = json_object();
+
+		json_put_text(&d, "disk", storage->disks[i].disk);
+		json_put_uint(&d, "size_bytes", storage->disks[i].size_bytes);
+		json_put_bool(&d, "rotational", storage->disks[i].rotational);
+		json_append(&disks, d);
+	}
+	json_put(&json, "drives", drives);
+	json_put(&json, "disks", disks);
+	return json;
+}
+
+static int drive_report_from_json(const json_t *json, struct drive_report *drive, char *why,
+				  size_t why_size)
+{
+	struct json_reader r;
+
+	json_reader_begin(&r, json, "drive", why, why_size);
+	drive->drive = (u32)json_take_uint(&r, "drive", 1, UINT32_MAX);
+	drive->present = json_take_bool(&r, "present");
+	drive->data_pct = (u16)json_take_uint(&r, "data_pct", 0, 10000);
+	drive->meta_pct = (u16)json_take_uint(&r, "meta_pct", 0, 10000);
+	drive->data_bytes = json_take_uint(&r, "data_bytes", 0, INT64_MAX);
+	drive->used_bytes = json_take_uint(&r, "used_bytes", 0, INT64_MAX);
+	json_take_text(&r, "disk", drive->disk, sizeof(drive->disk));
+	return json_reader_end(&r);
+}
+
+static int disk_report_from_json(const json_t *json, struct disk_report *disk, char *why,
+				 size_t why_size)
+{
+	struct json_reader r;
+
+	json_reader_begin(&r, json, "disk", why, why_size);
+	json_take_text(&r, "disk", disk->disk, sizeof(disk->disk));
+	disk->size_bytes = json_take_uint(&r, "size_bytes", 0, INT64_MAX);
+	disk->rotational = json_take_bool(&r, "rotational");
+	return json_reader_end(&r);
+}
+
+static int storage_from_json(const json_t *json, struct storage_report *storage, char *why,
+			     size_t why_size)
+{
+	const json_t *drives, *disks;
+	struct json_reader r;
+	size_t i;
+
+	json_reader_begin(&r, json, "storage", why, why_size);
+	drives = json_take_array(&r, "drives", FSM_NODE_DRIVES);
+	disks = json_take_array(&r, "disks", FACTS_MAX_DISKS);
+	if (json_reader_end(&r))
+		return -EINVAL;
+	for (i = 0; i < json_array_size(drives); i++) {
+		if (drive_report_from_json(json_array_get(drives, i), &storage->drives[i], why,
+					   why_size))
+			return -EINVAL;
+		storage->nr_drives++;
+	}
+	for (i = 0; i < json_array_size(disks); i++) {
+		if (disk_report_from_json(json_array_get(disks, i), &storage->disks[i], why,
+					  why_size))
+			return -EINVAL;
+		storage->nr_disks++;
+	}
+	return 0;
+}
+
 json_t *node_report_to_json(const struct node_report *report)
 {
 	json_t *json = json_object();
@@ -244,6 +330,7 @@ json_t *node_report_to_json(const struct node_report *report)
 	}
 	json_put(&json, "heard", heard);
 	json_put(&json, "view", kernel_view_to_json(&report->view));
+	json_put(&json, "storage", storage_to_json(&report->storage));
 	return json;
 }
 
@@ -261,7 +348,7 @@ static int heard_from_json(const json_t *json, struct heard *heard, char *why, s
 int node_report_from_json(const json_t *json, struct node_report *report, char *why,
 			  size_t why_size)
 {
-	const json_t *heard, *view;
+	const json_t *heard, *view, *storage;
 	struct json_reader r;
 	size_t i;
 	int ret = -EINVAL;
@@ -276,6 +363,7 @@ int node_report_from_json(const json_t *json, struct node_report *report, char *
 	report->leading = json_take_bool(&r, "leading");
 	heard = json_take_array(&r, "heard", FSM_MAX_NODES);
 	view = json_take_object(&r, "view");
+	storage = json_take_object(&r, "storage");
 	if (json_reader_end(&r))
 		goto refuse;
 	for (i = 0; i < json_array_size(heard); i++) {
@@ -283,7 +371,9 @@ int node_report_from_json(const json_t *json, struct node_report *report, char *
 			goto refuse;
 		report->nr_heard++;
 	}
-	ret = kernel_view_from_json(view, &report->view, why, why_size);
+	ret = storage_from_json(storage, &report->storage, why, why_size);
+	if (!ret)
+		ret = kernel_view_from_json(view, &report->view, why, why_size);
 	if (!ret)
 		return 0;
 refuse:

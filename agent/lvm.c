@@ -18,7 +18,7 @@
 #define PV_PREFIX	"HoldFast"	/* with cluster and drive id all of its 32 characters */
 
 static const char config[] =
-	"activation { udev_sync=0 udev_rules=0 monitoring=0 error_when_full=1 } "
+	"activation { udev_sync=0 udev_rules=0 monitoring=0 error_when_full=1 process_priority=0 } "
 	"devices { use_devicesfile=0 } backup { backup=0 archive=0 } "
 	"global { suffix=1 units=\"b\" } log { report_command_log=0 } report { binary_values_as_numeric=0 }";
 
@@ -90,6 +90,8 @@ static int meaning_of(const char *why)
 		{ "nsufficient suitable allocatable extents", -ENOSPC },
 		{ "reached its limit", -ENOSPC },
 		{ "in use", -EBUSY },
+		{ "not found", -ENOENT },
+		{ "ailed to find", -ENOENT },
 		{ "is used by another device", -EBUSY },
 	};
 	size_t i;
@@ -166,7 +168,7 @@ int lvm_list(const struct lvm_at *at, struct lvm_lvs *lvs, char *why, size_t why
 	memset(lvs, 0, sizeof(*lvs));
 	if (!err && result.status) {
 		complaint(&result, why, why_len);
-		err = -EIO;
+		err = meaning_of(why);
 	}
 	if (!err)
 		err = lvm_read_lvs(result.out, result.out_len, lvs, why, why_len);

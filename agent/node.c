@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "drives.h"
 #include "disk_names.h"
 #include "execute.h"
 #include "heartbeat.h"
@@ -31,6 +32,7 @@
 #include "module.h"
 #include "rebuilds.h"
 #include "relay.h"
+#include "storage_queue.h"
 #include "state_json.h"
 
 /* A command of this node on its way to the leader; one like it is not sent beside it. */
@@ -266,6 +268,7 @@ void node_make_report(struct agent *agent, struct node_report *report)
 	report->state_version = agent->fsm->version;
 	report->leading = agent->caught_up && node_is_leader(agent);
 	heartbeat_heard(agent->heartbeat, report);
+	drives_report(agent->drives, &report->storage);
 	if (kernel_view_copy(&report->view, module_view(agent->module))) {
 		log_error("out of memory");
 		abort();
@@ -305,6 +308,18 @@ static uint64_t view_digest(const struct kernel_view *view)
 	return digest ^ view->loaded;
 }
 
+/* For what reason its drive may know. */
+static bool any_slot_failed(const struct kernel_view *view)
+{
+	unsigned int i;
+
+	for (i = 0; i < view->nr_volumes; i++) {
+		if (view->volumes[i].slot.state == HOLDFAST_SLOT_FAILED)
+			return true;
+	}
+	return false;
+}
+
 static void module_changed(void *data)
 {
 	struct agent *agent = data;
@@ -320,6 +335,8 @@ static void module_changed(void *data)
 				    module_trouble(agent->module) : "the kernel module is gone");
 	}
 	if (digest != agent->last_digest) {
+		if (any_slot_failed(view))
+			drives_hurry(agent->drives);
 		agent->last_digest = digest;
 		heartbeat_now(agent->heartbeat);
 		node_kick(agent);
@@ -376,6 +393,7 @@ static void look(struct agent *agent)
 			leader_look(agent);
 		disk_names_update(agent->disk_names, agent->fsm);
 		look_as_node(agent);
+		drives_look(agent->drives);
 	}
 	relay_tick(agent->relay);
 	api_check_waits(agent);
@@ -457,8 +475,11 @@ int node_start(struct agent *agent)
 	}
 	agent->links = links_open(agent->loop, agent->transport, agent->module, address_of, agent,
 				  agent->options.time_scale_pct);
-	agent->execute = execute_open(agent->loop, agent->module, agent->links, &execute_ops,
-				      agent, agent->options.time_scale_pct);
+	storage_set_scale(agent->options.time_scale_pct);
+	agent->storage = storage_queue_open(agent->loop);
+	agent->drives = drives_open(agent);
+	agent->execute = execute_open(agent->loop, agent->module, agent->links, agent->storage,
+				      &execute_ops, agent, agent->options.time_scale_pct);
 	if (!agent->links || !agent->execute) {
 		log_error("out of memory");
 		return 1;
@@ -509,6 +530,10 @@ void node_stop(struct agent *agent, void (*stopped)(struct agent *agent))
 		http_close(agent->http);
 	if (agent->execute)
 		execute_close(agent->execute);
+	if (agent->drives)
+		drives_close(agent->drives);
+	if (agent->storage)
+		storage_queue_close(agent->storage);
 	if (agent->links)
 		links_close(agent->links);
 	heartbeat_close(agent->heartbeat);

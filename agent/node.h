@@ -51,6 +51,7 @@ struct api_wait;
 struct disk_names;
 struct module;
 struct rebuilds;
+struct drives;
 struct execute;
 struct heartbeat;
 struct http;
@@ -59,6 +60,7 @@ struct links;
 struct log_raft;
 struct node_proposal;
 struct relay;
+struct storage_queue;
 
 /* One for the process, from main()'s begin to its end; loop thread only. */
 struct agent {
@@ -71,6 +73,8 @@ struct agent {
 	struct module *module;
 	struct links *links;
 	struct execute *execute;
+	struct storage_queue *storage;
+	struct drives *drives;
 	struct rebuilds *rebuilds;
 	struct disk_names *disk_names;
 	struct log_raft *log;		/* NULL before founding or joining */

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "facts.h"
 #include "fsm.h"
+#include "storage.h"
 
 /* Times of the decisions in milliseconds, before the factor time_scale_pct. */
 enum {
@@ -132,6 +133,7 @@ enum action_kind {
 
 /**
  * struct action - one step of this node
+ * @drive: of the slot whose paths are told; id 0: they are a pair
  * @retry_ms: (scaled) the same action, that is the same kind, volume, slot_nr
  *	and key (life, instance, epoch or term), is not begun again sooner
  * Actions of one volume are in order: after one that fails the rest of that
@@ -155,6 +157,7 @@ struct action {
 	u64			size_bytes;
 	struct hf_conf_data	conf;
 	struct command		command;
+	struct storage_drive	drive;
 	char			data_path[FSM_PATH_BYTES];
 	char			meta_path[FSM_PATH_BYTES];
 };

@@ -44,14 +44,26 @@ static struct action *act(const struct node_scene *s, enum action_kind kind, u32
 	return action;
 }
 
+static void add_backing(const struct fsm *fsm, const struct fsm_backing *pair,
+			struct action *action)
+{
+	const struct fsm_drive *drive = fsm_drive_by_id(fsm, pair->drive);
+
+	memcpy(action->data_path, pair->data_path, sizeof(action->data_path));
+	memcpy(action->meta_path, pair->meta_path, sizeof(action->meta_path));
+	if (!drive)
+		return;
+	action->drive.id = drive->id;
+	action->drive.thick = drive->thick;
+	memcpy(action->drive.cluster, fsm->cluster, sizeof(action->drive.cluster));
+}
+
 static void add_paths(const struct node_scene *s, struct action *action)
 {
 	const struct fsm_backing *pair = fsm_slot_backing(s->fsm, s->vol, s->slot_nr);
 
-	if (!action || !pair)
-		return;
-	memcpy(action->data_path, pair->data_path, sizeof(action->data_path));
-	memcpy(action->meta_path, pair->meta_path, sizeof(action->meta_path));
+	if (action && pair)
+		add_backing(s->fsm, pair, action);
 }
 
 /* ---------------------------------------------------- creation and deletion */
@@ -139,8 +151,7 @@ static void plan_retiring(const struct fsm *fsm, const struct fsm_backing *pair,
 	if (!action)
 		return;
 	action->incarnation = pair->incarnation;
-	memcpy(action->data_path, pair->data_path, sizeof(action->data_path));
-	memcpy(action->meta_path, pair->meta_path, sizeof(action->meta_path));
+	add_backing(fsm, pair, action);
 }
 
 /* --------------------------------------------------- configuration and slot */
@@ -160,12 +171,27 @@ static void attach_slot(const struct node_scene *s)
 	add_paths(s, act(s, ACT_SLOT_ATTACH, 2 * RETRY_MS));
 }
 
+/*
+ * A copy that was dropped because its drive is full would fail again: it waits
+ * until there is room. One that is in the set is good as it is.
+ */
+static bool waits_for_room(const struct node_scene *s)
+{
+	const struct fsm_backing *pair = fsm_slot_backing(s->fsm, s->vol, s->slot_nr);
+	const struct fsm_drive *drive = pair ? fsm_drive_by_id(s->fsm, pair->drive) : NULL;
+
+	return drive && drive->usage_level == 100 &&
+	       !(s->vol->conf.in_sync_mask & 1 << s->slot_nr);
+}
+
 /* A failed device gets another life once nothing is served from it. */
 static void plan_slot(const struct node_scene *s)
 {
 	u8 disk = s->view->disk.state;
 	struct action *action;
 
+	if (s->view->slot.state != HOLDFAST_SLOT_UP && waits_for_room(s))
+		return;
 	if (s->view->slot.state == HOLDFAST_SLOT_NONE) {
 		attach_slot(s);
 	} else if (s->view->slot.state == HOLDFAST_SLOT_FAILED &&

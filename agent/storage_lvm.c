@@ -229,12 +229,15 @@ int storage_drive_list(const struct storage_drive *drive, struct storage_list *l
 
 	memset(list, 0, sizeof(*list));
 	err = lvm_find(drive, &at, why, why_len);
-	if (!err)
+	memset(&vg, 0, sizeof(vg));
+	memset(&lvs, 0, sizeof(lvs));
+	/* Each run costs: the pool, if there is one, tells all that is asked of the group. */
+	if (!err && drive->thick)
 		err = lvm_group(&at, &vg, why, why_len);
-	if (err == -ENOENT)	/* the label alone is left of it */
-		err = -ENODEV;
 	if (!err)
 		err = lvm_list(&at, &lvs, why, why_len);
+	if (err == -ENOENT)	/* the label alone is left of it */
+		err = -ENODEV;
 	if (err)
 		return err;
 	fill_usage(list, &vg, &lvs);

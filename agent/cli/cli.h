@@ -29,7 +29,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_cluster_commands[], cli_node_commands[],
-	cli_volume_commands[], cli_events_commands[];
+	cli_volume_commands[], cli_events_commands[], cli_drive_commands[];
 
 extern const char *cli_socket;		/* path of the agent's socket */
 

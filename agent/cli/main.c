@@ -16,6 +16,7 @@ const char *cli_socket = "/run/holdfast/holdfast.sock";
 static const struct cli_command *const tables[] = {
 	cli_cluster_commands,
 	cli_node_commands,
+	cli_drive_commands,
 	cli_volume_commands,
 	cli_events_commands,
 };

@@ -104,6 +104,54 @@ int backing_retire(const struct backing_slot *slot, char *why, size_t why_len)
 	return make_result;
 }
 
+/* Of the storage: what is asked of it, and the job that waits. */
+static char storage_calls[ROOM];
+static int storage_result;
+static bool storage_active;
+static struct storage_job *storage_waits;
+
+void storage_queue_submit(struct storage_queue *queue, struct storage_job *job,
+			  storage_job_cb run, storage_job_cb done)
+{
+	(void)queue;
+	job->run = run;
+	job->done = done;
+	storage_waits = job;
+}
+
+static int storage_called(char what, const struct storage_slot *slot, char *why, size_t why_len)
+{
+	storage_calls[strlen(storage_calls)] = what;
+	snprintf(why, why_len, "played for %s", slot->tag);
+	return storage_result;
+}
+
+int storage_slot_create(const struct storage_slot *slot, char *why, size_t why_len)
+{
+	return storage_called('c', slot, why, why_len);
+}
+
+int storage_slot_remove(const struct storage_slot *slot, char *why, size_t why_len)
+{
+	return storage_called('r', slot, why, why_len);
+}
+
+int storage_slot_find(const struct storage_slot *slot, char *data, char *meta, size_t size)
+{
+	(void)slot;
+	snprintf(data, size, "/dev/dm-1");
+	snprintf(meta, size, "/dev/dm-2");
+	return storage_active ? 0 : -ENOENT;
+}
+
+int storage_slot_open(const struct storage_slot *slot, char *data, char *meta, size_t size,
+		      char *why, size_t why_len)
+{
+	snprintf(data, size, "/dev/dm-1");
+	snprintf(meta, size, "/dev/dm-2");
+	return storage_called('o', slot, why, why_len);
+}
+
 static void on_propose(void *data, const struct command *cmd)
 {
 	(void)data;
@@ -136,7 +184,7 @@ static void begin(void)
 	make_result = 0;
 	attach_note = 1;
 	now_ms += 100000;
-	execute = execute_open(&loop, NULL, NULL, &ops, NULL, 100);
+	execute = execute_open(&loop, NULL, NULL, NULL, &ops, NULL, 100);
 	execute_set_node(execute, 7);
 }
 
@@ -153,7 +201,7 @@ static struct action make(enum action_kind kind, u8 volume, u64 key)
 	memset(action.volume, volume, sizeof(action.volume));
 	action.epoch = key;
 	strcpy(action.data_path, "/data");
-	strcpy(action.meta_path, "/meta");
+	snprintf(action.meta_path, sizeof(action.meta_path), "/meta%u", volume);
 	return action;
 }
 
@@ -323,6 +371,68 @@ static void test_slots(void)
 	end();
 }
 
+/* A slot on a drive: devices first, one storage job at a time, then the rest. */
+static void test_drive_slots(void)
+{
+	struct action made = { .kind = ACT_SLOT_MAKE, .volume = { 9 }, .incarnation = 7,
+			       .size_bytes = 1 << 30, .drive = { .id = 5 } };
+	struct action attach = made, retire = made;
+
+	attach.kind = ACT_SLOT_ATTACH;
+	retire.kind = ACT_SLOT_RETIRE;
+	begin();
+	memset(storage_calls, 0, sizeof(storage_calls));
+	nr_made = 0;
+	plan(1, &made);
+	check(storage_waits && !nr_made, "a slot on a drive waits for its devices");
+	storage_waits->run(storage_waits);
+	storage_waits->done(storage_waits);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	check(!strcmp(storage_calls, "co") && nr_made == 1 && nr_proposed == 1 &&
+	      proposed[0].kind == CMD_SLOT_MADE, "they are made, opened, formatted, told of");
+
+	storage_result = -ETIMEDOUT;
+	now_ms += 60000;
+	plan(1, &made);
+	storage_waits->run(storage_waits);
+	storage_waits->done(storage_waits);
+	check(nr_proposed == 1, "what may be mended is not given up");
+	storage_result = -ENOSPC;
+	now_ms += 60000;
+	plan(1, &made);
+	storage_waits->run(storage_waits);
+	storage_waits->done(storage_waits);
+	check(nr_proposed == 2 && proposed[1].kind == CMD_SLOT_FAILED,
+	      "a drive without room fails the slot");
+
+	storage_result = 0;
+	storage_waits = NULL;
+	storage_active = true;
+	memset(storage_calls, 0, sizeof(storage_calls));
+	plan(1, &attach);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	check(!storage_waits && nr_calls == 1 && !strcmp(calls[0].call->data_path, "/dev/dm-1") &&
+	      !strcmp(calls[0].call->meta_path, "/dev/dm-2"),
+	      "active devices are attached without asking the storage");
+	answer(0, 0);
+	storage_active = false;
+	now_ms += 60000;
+	plan(1, &attach);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	storage_waits->run(storage_waits);
+	storage_waits->done(storage_waits);
+	check(!strcmp(storage_calls, "o") && nr_calls == 2, "others are activated first");
+	answer(1, 0);
+
+	memset(storage_calls, 0, sizeof(storage_calls));
+	plan(1, &retire);
+	storage_waits->run(storage_waits);
+	storage_waits->done(storage_waits);
+	check(!strcmp(storage_calls, "r") && nr_proposed == 3 &&
+	      proposed[2].kind == CMD_SLOT_RETIRED, "a slot that is given up is removed");
+	end();
+}
+
 static void test_propose(void)
 {
 	struct action propose = make(ACT_PROPOSE, 1, 0), set = make(ACT_VOLUME_SET, 1, 3);
@@ -346,6 +456,7 @@ int main(void)
 	test_links();
 	test_release();
 	test_slots();
+	test_drive_slots();
 	test_propose();
 	uv_run(&loop, UV_RUN_DEFAULT);
 	printf("1..%u\n", nr_tests);

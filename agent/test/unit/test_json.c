@@ -348,6 +348,13 @@ static void fill_report(struct node_report *report)
 		.adopted_epoch = 9, .rebuild_total_bytes = 10, .rebuild_done_bytes = 11,
 		.out_of_sync_bytes = 12 };
 	vol->out_of_sync_bytes[3] = 4096;
+	report->storage.nr_drives = 1;
+	report->storage.drives[0] = (struct drive_report){ .drive = UINT32_MAX, .present = true,
+		.data_pct = 9999, .meta_pct = 10000, .data_bytes = 5, .used_bytes = 4,
+		.disk = "nvme0n1" };
+	report->storage.nr_disks = 1;
+	report->storage.disks[0] = (struct disk_report){ .disk = "sdz", .size_bytes = INT64_MAX,
+		.rotational = true };
 }
 
 static void test_report_round_trip(void **state)

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The drives of this node: made and wiped as the state wants, and looked at. */
+#ifndef AGENT_DRIVES_H
+#define AGENT_DRIVES_H
+
+#include "facts.h"
+
+struct agent;
+struct drives;
+
+struct drives *drives_open(struct agent *agent);
+void drives_close(struct drives *drives);	/* before the storage queue */
+
+/* Begin what is due. At every look of the loop. */
+void drives_look(struct drives *drives);
+
+/* Something happened to a slot: look at the drives soon. */
+void drives_hurry(struct drives *drives);
+
+/* What others are told. */
+void drives_report(const struct drives *drives, struct storage_report *report);
+
+#endif /* AGENT_DRIVES_H */
