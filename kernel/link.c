@@ -113,14 +113,14 @@ void hf_link_heard(struct hf_link *link)
 
 /* ------------------------------------------------------- stepping a socket */
 
-/* Have the worker look again. Any context; nothing after "stopped". */
+/* Have the worker look again. Any context; nothing before "started" or after "stopped". */
 void hf_link_kick(struct hf_conn *conn)
 {
 	struct hf_link *link = conn->link;
 	unsigned long flags;
 
 	spin_lock_irqsave(&link->queue_lock, flags);
-	if (!link->stopped)
+	if (link->started && !link->stopped)
 		queue_work(conn->wq, &conn->work);
 	spin_unlock_irqrestore(&link->queue_lock, flags);
 }
@@ -184,7 +184,7 @@ static void on_data_ready(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	conn = sk->sk_user_data;
 	if (conn)
-		queue_work(conn->wq, &conn->work);
+		hf_link_kick(conn);
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
@@ -196,7 +196,7 @@ static void on_write_space(struct sock *sk)
 	conn = sk->sk_user_data;
 	if (conn && sk_stream_is_writeable(sk)) {
 		clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-		queue_work(conn->wq, &conn->work);
+		hf_link_kick(conn);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
 }
@@ -208,7 +208,7 @@ static void on_state_change(struct sock *sk)
 	read_lock_bh(&sk->sk_callback_lock);
 	conn = sk->sk_user_data;
 	if (conn) {
-		queue_work(conn->wq, &conn->work);
+		hf_link_kick(conn);
 		conn->saved_state_change(sk);
 	}
 	read_unlock_bh(&sk->sk_callback_lock);
@@ -450,25 +450,27 @@ int hf_link_adopt_sockets(struct hf_link *link, int fd_control, int fd_data,
 		error = conn_open(&link->data, fd_data, data_ops, extack);
 	if (!error)
 		return 0;
-	/* A callback may have queued a worker: nothing was told to it yet. */
+	/* Not started: no worker ever looked at it, so nothing else can end it. */
 	hf_link_set_state(link, HOLDFAST_LINK_DOWN);
 	release_socket(&link->control);
-	cancel_work_sync(&link->control.work);
 	conn_put_socket(&link->control);
 	return error;
 }
 
-/* The sockets may hold data already, so both workers look at once. */
+/*
+ * The callbacks are live since the sockets were adopted, one after the other,
+ * which may sleep; what came in meanwhile waits for this, so both workers look
+ * at once. From here on garbage may end the link before its clock is queued.
+ */
 void hf_link_start(struct hf_link *link)
 {
 	unsigned long flags;
 
+	spin_lock_irqsave(&link->queue_lock, flags);
+	link->started = true;
+	spin_unlock_irqrestore(&link->queue_lock, flags);
 	hf_link_kick(&link->control);
 	hf_link_kick(&link->data);
-	/*
-	 * The sockets' callbacks are live since they were adopted: garbage may have
-	 * ended the link already, and then nothing may look at them any more.
-	 */
 	spin_lock_irqsave(&link->queue_lock, flags);
 	if (!link->stopped)
 		queue_delayed_work(control_wq, &link->tick_work,

@@ -127,7 +127,8 @@ enum hf_pending {
  * every message has had its end, no worker of a connection runs.
  *
  * Locks: state_lock guards state, reason, pending and what they send;
- * queue_lock guards the message lists, and orders them against "stopped".
+ * queue_lock guards the message lists, and orders them against "started" and
+ * "stopped".
  * Neither is held while taking the other, or while calling out.
  */
 struct hf_link {
@@ -159,6 +160,7 @@ struct hf_link {
 	bool			data_crc;	/* any; payloads carry checksums */
 
 	spinlock_t		queue_lock;	/* see above */
+	bool			started;	/* queue_lock; no worker runs before */
 	bool			stopped;	/* queue_lock */
 	struct list_head	queued;		/* queue_lock: messages, or answers, to be sent */
 	struct list_head	in_flight;	/* queue_lock, primary: not yet answered */

@@ -293,6 +293,23 @@ static bool send_early(void)
 	return true;
 }
 
+/*
+ * Garbage and the end of the connections, at a moment at which the other end's
+ * agent may still be handing them to its module.
+ */
+static void hang_up(void)
+{
+	static const struct linger reset = { .l_onoff = 1 };
+
+	usleep((unsigned int)(next_random() % 12000));
+	if (next_random() % 4) {
+		setsockopt(fds[DATA], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		close(fds[DATA]);
+	}
+	put_random(CONTROL, HDR_BYTES);
+	close(fds[CONTROL]);
+}
+
 /* After a right hello. */
 static void send_late(void)
 {
@@ -383,6 +400,10 @@ int main(int argc, char **argv)
 	for (i = 0; opt.to && i < ENDS; i++)
 		if (recv(fds[i], &answer, 1, 0) != 1)
 			die("the other end did not answer");
+	if (is("hang-up")) {
+		hang_up();
+		return 0;
+	}
 	if (!send_early())
 		send_late();
 	if (!wait_closed()) {
