@@ -113,10 +113,10 @@ def guest_files():
     in the archive that boots the guest, which copies it to the system disk."""
     here = os.path.join(HERE, "debian")
     lib, units = "usr/lib/holdfast-lab", "usr/lib/systemd/system"
-    seedrng = image.compiled("seedrng", ["debian/seedrng.c"], "-static")
+    resumed = image.compiled("resumed", ["debian/resumed.c"], "-static")
     return {
         f"{lib}/labd": (image.labd(), 0o755),
-        f"{lib}/seedrng": (seedrng, 0o755),
+        f"{lib}/resumed": (resumed, 0o755),
         f"{lib}/start": (f"{here}/start", 0o755),
         f"{lib}/identity": (f"{here}/identity", 0o755),
         f"{lib}/settle": (f"{here}/settle", 0o755),

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 
 import proto
 from image import kernel_image_of, run
@@ -59,6 +58,13 @@ class DebianNode(Node):
 
     def kernel_image(self):
         return kernel_image_of(self.release)
+
+    def accel(self):
+        # Compilers are large programs: with little room their translation would
+        # be thrown away and made again all the time.
+        wide = "512" if self.guest_config["variant"] == "headers" else "128"
+        return [w.replace("tb-size=128", "tb-size=" + wide)
+                for w in super().accel()]
 
     def memory(self):
         c, ram = self.lab.config, self.guest_config["ram"]
@@ -134,8 +140,7 @@ class DebianNode(Node):
         if self.index == 0:
             return
         words = ["/usr/lib/holdfast-lab/identity", self.name,
-                 f"10.77.0.{self.index}", self.mac(), self.machine_id(),
-                 f"{time.time():.3f}", *disks]
+                 f"10.77.0.{self.index}", self.mac(), self.machine_id(), *disks]
         code, out = await self.command(words, COMMAND_SECONDS, os.urandom(64))
         if code:
             raise LabError(f"{self.name}: identity: {out}")

@@ -123,6 +123,9 @@ class Node:
     def mac(self):
         return f"52:54:00:77:00:{self.index:02x}"
 
+    def accel(self):
+        return self.lab.config["accel_args"]
+
     def memory(self):
         """Words for QEMU on machine and memory."""
         c = self.lab.config
@@ -147,7 +150,7 @@ class Node:
         c = self.lab.config
         cmd = ["qemu-system-x86_64",
                "-name", f"holdfast-{self.lab.id}-{self.name}",
-               *c["accel_args"], *self.memory(), "-smp", str(c["smp"]),
+               *self.accel(), *self.memory(), "-smp", str(c["smp"]),
                "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot",
                "-kernel", self.kernel_image(), "-initrd", c["initrd"],
