@@ -42,6 +42,9 @@ struct peer {
 	bool ever_heard, ever_refused;
 	bool reaches_leader;		/* says its last heartbeat */
 	uint32_t leader;		/* says its last heartbeat */
+	bool leads;			/* it led and had caught up, says its last heartbeat */
+	uint64_t version;		/* of its state then; valid if @leads */
+	uint64_t beat_ms;		/* boottime of that heartbeat */
 	struct node_report report;	/* valid if @has_report */
 	uint64_t report_ms;		/* boottime: reports do not stay fresh in a pause */
 	bool has_report;
@@ -167,6 +170,9 @@ static void take_heartbeat(struct peer *p, struct frames *frames, json_t *beat)
 
 	p->leader = (uint32_t)json_integer_value(json_object_get(beat, "leader"));
 	p->reaches_leader = json_is_true(json_object_get(beat, "reaches_leader"));
+	p->leads = json_is_integer(json_object_get(beat, "version"));
+	p->version = (uint64_t)json_integer_value(json_object_get(beat, "version"));
+	p->beat_ms = loop_now_ms();
 	frames_send(frames, json_pack("{s:i}", "beat_ack", 1));
 	if (!report)
 		return;
@@ -334,6 +340,9 @@ void heartbeat_now(struct heartbeat *hb)
 			continue;
 		beat = json_pack("{s:I, s:b}", "leader", (json_int_t)leader, "reaches_leader",
 				 reaches);
+		if (node_is_leader(agent) && agent->caught_up)
+			json_object_set_new(beat, "version",
+					    json_integer((json_int_t)agent->fsm->version));
 		if (json && (p->id == leader || !reaches)) {
 			json_object_set(beat, "report", json);
 			if (p->id != leader)
@@ -414,6 +423,17 @@ const struct node_report *heartbeat_report(struct heartbeat *hb, uint32_t id, ui
 		return NULL;
 	*age_ms = age(loop_now_ms(), p->report_ms);
 	return &p->report;
+}
+
+bool heartbeat_leads(struct heartbeat *hb, uint32_t id, uint64_t *version, uint32_t *age_ms)
+{
+	struct peer *p = peer_find(hb, id);
+
+	if (!p || !p->leads)
+		return false;
+	*version = p->version;
+	*age_ms = age(loop_now_ms(), p->beat_ms);
+	return true;
 }
 
 struct frames *heartbeat_frames(struct heartbeat *hb, uint32_t id)

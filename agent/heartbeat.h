@@ -37,6 +37,12 @@ uint32_t heartbeat_age_ms(struct heartbeat *hb, uint32_t id);
 /* The latest report of node @id as it came in, or NULL; borrowed. */
 const struct node_report *heartbeat_report(struct heartbeat *hb, uint32_t id, uint32_t *age_ms);
 
+/*
+ * Did node @id say in its last heartbeat that it leads and has applied all that
+ * was committed before? Then @version is that of its state, @age_ms old.
+ */
+bool heartbeat_leads(struct heartbeat *hb, uint32_t id, uint64_t *version, uint32_t *age_ms);
+
 /* Our connection to node @id, or NULL. */
 struct frames *heartbeat_frames(struct heartbeat *hb, uint32_t id);
 

@@ -238,13 +238,12 @@ void node_plan_input(struct agent *agent, struct plan_input *in, u64 *random)
 static bool state_is_current(struct agent *agent)
 {
 	uint32_t leader = node_leader(agent), age_ms;
-	const struct node_report *report;
+	uint64_t version;
 
 	if (leader == agent->self.id)
 		return agent->caught_up;
-	report = leader ? heartbeat_report(agent->heartbeat, leader, &age_ms) : NULL;
-	return report && age_ms <= node_scaled(agent, PLAN_FRESH_MS) && report->leading &&
-	       report->state_version <= agent->fsm->version;
+	return leader && heartbeat_leads(agent->heartbeat, leader, &version, &age_ms) &&
+	       age_ms <= node_scaled(agent, PLAN_FRESH_MS) && version <= agent->fsm->version;
 }
 
 static void look_as_node(struct agent *agent)
