@@ -217,6 +217,8 @@ void api_serve(struct agent *agent, json_t *json, api_done_cb done, void *data)
 
 	if (!api_request_read(json, &request, &answer))
 		return done(data, answer);
+	if (api_node_serves(&request))
+		return api_node_serve(agent, &request, done, data);
 	if (strcmp(request.method, "GET"))
 		return api_volume_serve(agent, &request, done, data);
 	b = xcalloc(1, sizeof(*b));

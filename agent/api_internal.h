@@ -63,7 +63,7 @@ struct api_slot {
 };
 
 struct api_volume {
-	char status[32];		/* "healthy", "rebuilding 37 %" … */
+	char status[32];		/* "healthy", "rebuilding 37%" … */
 	bool is_healthy;
 	uint32_t served_on;		/* node whose disk serves now; 0: none */
 	const struct kernel_disk *disk;	/* of the configured primary; NULL: not told */
@@ -101,6 +101,12 @@ json_t *api_read_drive(struct agent *agent, const char *text, bool stale);
 /* false: the request is about something else. */
 bool api_drive_serve(struct agent *agent, const struct api_request *request, api_done_cb done,
 		     void *data);
+
+/* --- api_node.c: requests of the leader about nodes and settings --- */
+json_t *api_settings(const struct agent *agent);
+bool api_node_serves(const struct api_request *request);
+void api_node_serve(struct agent *agent, const struct api_request *request, api_done_cb done,
+		    void *data);
 
 /* --- api_member.c: init, join, tokens; on the node where they came in --- */
 void api_member_handle(struct agent *agent, struct api_request *request, api_done_cb done,

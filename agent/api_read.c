@@ -68,7 +68,10 @@ static json_t *node_json(struct agent *agent, const struct fsm_node *node)
 			"data", b->data_path, "meta", b->meta_path,
 			"size_bytes", (json_int_t)b->size_bytes,
 			"drive", b->rotational ? "HDD" : "SSD",
-			"volume", vol ? json_string(vol->name) : json_null()));
+			"volume", vol && !b->retiring ? json_string(vol->name) : json_null()));
+		if (b->retiring)
+			json_object_set_new(json_array_get(pairs, json_array_size(pairs) - 1),
+					    "retiring", json_true());
 	}
 	json = json_pack("{s:s, s:s, s:i, s:o, s:s, s:s, s:s, s:s*, s:o, s:o}",
 			 "name", node->name, "address", node->address, "port", node->port,
@@ -80,6 +83,9 @@ static json_t *node_json(struct agent *agent, const struct fsm_node *node)
 			 "backing", pairs);
 	if (age_ms != FACTS_NEVER_MS)
 		json_object_set_new(json, "heard_ms", json_integer(age_ms));
+	json_object_set_new(json, "cordon", node->cordon ?
+			    json_string(fsm_cordon_name(node->cordon)) : json_null());
+	json_object_set_new(json, "down", json_boolean(node->down));
 	json_object_set_new(json, "joined_ms", json_integer((json_int_t)node->joined_ms));
 	json_object_set_new(json, "status_since_ms", json_integer((json_int_t)node->status_ms));
 	return json;
@@ -192,6 +198,9 @@ json_t *api_volume_json(struct agent *agent, const struct fsm_volume *vol)
 			 "term", (json_int_t)vol->conf.term, "epoch", (json_int_t)vol->conf.epoch,
 			 "slots", slots_json(agent, vol, &state));
 	json_object_set_new(json, "served", json_boolean(state.served_on));
+	json_object_set_new(json, "allocated_bytes", json_integer((json_int_t)
+		vol->conf.size_bytes * __builtin_popcount(hf_conf_used_mask(&vol->conf))));
+	json_object_set_new(json, "replacement_on", name_json(agent, vol->place.node));
 	json_object_set_new(json, "healthy", json_boolean(state.is_healthy));
 	json_object_set_new(json, "attach", json_string(vol->attach_mode == FSM_ATTACH_AUTO ?
 							"auto" : "follow"));
@@ -306,6 +315,8 @@ json_t *api_read(struct agent *agent, const struct api_request *request, bool st
 		return api_read_drives(agent, stale);
 	if (api_is(request, "GET", 2, "drives"))
 		return api_read_drive(agent, request->path[1], stale);
+	if (api_is(request, "GET", 1, "settings"))
+		return api_settings(agent);
 	if (api_is(request, "GET", 1, "events"))
 		return read_events(agent, request, stale);
 	return api_error(404, "there is no such resource: /v1/%s", request->path[0]);

@@ -11,6 +11,7 @@
 
 #include "heartbeat.h"
 #include "module.h"
+#include "status.h"
 
 const char *api_slot_state_name(enum api_slot_state state)
 {
@@ -48,25 +49,6 @@ static const struct kernel_volume *volume_of(struct agent *agent, uint32_t node,
 	return view && view->loaded ? kernel_view_find(view, vol->uuid) : NULL;
 }
 
-static void rebuild_state(const struct kernel_volume *primary, unsigned int nr,
-			  struct api_slot *slot)
-{
-	const struct kernel_remote *remote =
-		primary ? kernel_volume_remote(primary, (u8)nr) : NULL;
-
-	if (!remote || (remote->rebuild_state != HOLDFAST_REBUILD_COPYING &&
-			remote->rebuild_state != HOLDFAST_REBUILD_FINISHING &&
-			remote->rebuild_state != HOLDFAST_REBUILD_ADMISSIBLE))
-		return;
-	slot->state = API_SLOT_REBUILDING;
-	slot->percent = 100;
-	if (remote->rebuild_state == HOLDFAST_REBUILD_COPYING && remote->rebuild_total_bytes)
-		slot->percent = (unsigned int)(remote->rebuild_done_bytes * 100 /
-					       remote->rebuild_total_bytes);
-	if (slot->percent > 100)
-		slot->percent = 100;
-}
-
 static void slot_state(struct agent *agent, const struct fsm_volume *vol,
 		       const struct kernel_volume *primary, unsigned int nr,
 		       struct api_slot *slot)
@@ -86,51 +68,17 @@ static void slot_state(struct agent *agent, const struct fsm_volume *vol,
 		slot->state = kv ? API_SLOT_STALE : API_SLOT_AWAY;
 	if (slot->state == API_SLOT_FAILED)
 		slot->error = kv->slot.error ? kv->slot.error : kv->slot.attach_error;
-	if (slot->state == API_SLOT_STALE)
-		rebuild_state(primary, nr, slot);
-}
-
-static void name_status(const struct fsm_volume *vol, struct api_volume *out)
-{
-	unsigned int i, in_sync = 0, used = 0, failed = 0, percent = 101;
-	const char *name;
-
-	for (i = 0; i < HF_MAX_SLOTS; i++) {
-		if (!vol->conf.slots[i].node)
-			continue;
-		used++;
-		in_sync += out->slots[i].state == API_SLOT_IN_SYNC;
-		failed += out->slots[i].state == API_SLOT_FAILED;
-		if (out->slots[i].state == API_SLOT_REBUILDING && out->slots[i].percent < percent)
-			percent = out->slots[i].percent;
-	}
-	if (vol->state == FSM_VOLUME_CREATING)
-		name = "being made";
-	else if (vol->state == FSM_VOLUME_DELETING)
-		name = "being deleted";
-	else if (out->disk && out->disk->holding_ms)
-		name = "held";
-	else if (!in_sync)
-		name = failed ? "failed" : "unreachable";
-	else if (vol->wanted_node && !out->served_on)
-		name = "not served";
-	else if (percent <= 100)
-		name = NULL;
-	else if (in_sync < used)
-		name = "degraded";
-	else
-		name = "healthy";
-	out->is_healthy = name && !strcmp(name, "healthy");
-	if (name)
-		snprintf(out->status, sizeof(out->status), "%s", name);
-	else
-		snprintf(out->status, sizeof(out->status), "rebuilding %u %%", percent);
+	if (slot->state == API_SLOT_STALE &&
+	    volume_rebuild_percent(vol, primary, nr, &slot->percent))
+		slot->state = API_SLOT_REBUILDING;
 }
 
 void api_volume_state(struct agent *agent, const struct fsm_volume *vol, struct api_volume *out)
 {
 	const struct kernel_volume *primary = volume_of(agent, vol->conf.primary_node, vol);
-	unsigned int i;
+	const struct kernel_volume *views[HF_MAX_SLOTS] = { NULL };
+	enum volume_status status;
+	unsigned int i, percent;
 
 	memset(out, 0, sizeof(*out));
 	if (primary && primary->disk.state != HOLDFAST_DISK_NONE)
@@ -139,10 +87,14 @@ void api_volume_state(struct agent *agent, const struct fsm_volume *vol, struct 
 	    out->disk->instance == vol->conf.activated_instance)
 		out->served_on = fsm_volume_served_on(vol);
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
-		if (vol->conf.slots[i].node)
-			slot_state(agent, vol, primary, i, &out->slots[i]);
+		if (!vol->conf.slots[i].node)
+			continue;
+		slot_state(agent, vol, primary, i, &out->slots[i]);
+		views[i] = volume_of(agent, vol->conf.slots[i].node, vol);
 	}
-	name_status(vol, out);
+	status = volume_status(vol, views, &percent);
+	out->is_healthy = status == VOLUME_HEALTHY;
+	volume_status_text(status, percent, out->status, sizeof(out->status));
 }
 
 static const char *node_name(const struct agent *agent, uint32_t id)

@@ -102,20 +102,6 @@ static bool propose_remove(const struct scene *s, int slot)
 	return true;
 }
 
-/* Bytes that are missing on a slot; a rebuild that runs knows better than the marks. */
-static u64 left_bytes(const struct scene *s, int primary, int slot)
-{
-	const struct kernel_volume *view = primary_view(s, primary);
-	const struct kernel_remote *remote = kernel_volume_remote(view, (u8)slot);
-
-	if (remote && (remote->rebuild_state == HOLDFAST_REBUILD_COPYING ||
-		       remote->rebuild_state == HOLDFAST_REBUILD_FINISHING ||
-		       remote->rebuild_state == HOLDFAST_REBUILD_ADMISSIBLE))
-		return remote->rebuild_total_bytes > remote->rebuild_done_bytes ?
-		       remote->rebuild_total_bytes - remote->rebuild_done_bytes : 0;
-	return view->out_of_sync_bytes[slot];
-}
-
 /*
  * Of the copies that are here, or are here for the first time, the one that has
  * most to copy; of two that are equal the newer. -1: none.
@@ -130,7 +116,7 @@ static int dearest(const struct scene *s, int primary, const struct redundancy *
 
 		if (!(r->outside & 1 << i) || (!added && !(r->present & 1 << i)))
 			continue;
-		left = left_bytes(s, primary, i);
+		left = kernel_volume_left_bytes(primary_view(s, primary), (u8)i);
 		if (found < 0 || left > most || (left == most && added)) {
 			found = i;
 			most = left;

@@ -29,7 +29,8 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_cluster_commands[], cli_node_commands[],
-	cli_volume_commands[], cli_events_commands[], cli_drive_commands[];
+	cli_volume_commands[], cli_events_commands[], cli_drive_commands[],
+	cli_settings_commands[];
 
 extern const char *cli_socket;		/* path of the agent's socket */
 
@@ -64,6 +65,7 @@ int cli_print_json(const json_t *answer);
 const char *cli_text(const json_t *object, const char *name);	/* "" if there is none */
 void cli_print_nodes(FILE *to, const json_t *nodes);
 void cli_print_volumes(FILE *to, const json_t *volumes);
+void cli_print_volumes_all(FILE *to, const json_t *volumes);
 void cli_print_events(FILE *to, const json_t *events);
 void cli_print_node(FILE *to, const json_t *node);
 void cli_print_volume(FILE *to, const json_t *volume);

@@ -24,7 +24,7 @@ enum {
 
 /* What any of the commands may be given; a command takes those of its own options. */
 struct volume_options {
-	bool json, yes, no_name;
+	bool json, yes, all, no_name;
 	const char *name, *wait_for;
 	json_t *body, *nodes;
 };
@@ -63,6 +63,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'j':
 		o->json = true;
+		break;
+	case 'a':
+		o->all = true;
 		break;
 	case 'y':
 		o->yes = true;
@@ -183,6 +186,12 @@ static void print_list(const struct volume_options *o, const json_t *answer)
 	cli_print_volumes(stdout, json_object_get(answer, "volumes"));
 }
 
+static void print_list_all(const struct volume_options *o, const json_t *answer)
+{
+	(void)o;
+	cli_print_volumes_all(stdout, json_object_get(answer, "volumes"));
+}
+
 static void print_info(const struct volume_options *o, const json_t *answer)
 {
 	(void)o;
@@ -251,7 +260,11 @@ static int cmd_create(int argc, char **argv)
 
 static int cmd_ls(int argc, char **argv)
 {
-	static const struct argp_option options[] = { JSON_OPTION, { 0 } };
+	static const struct argp_option options[] = {
+		{ "all", 'a', NULL, 0, "also what each takes on the disks, and how well it is", 0 },
+		JSON_OPTION,
+		{ 0 },
+	};
 	static const struct argp argp = {
 		.options = options, .parser = parse,
 		.doc = "Lists the volumes; NODENAME is where each is attached.",
@@ -261,7 +274,7 @@ static int cmd_ls(int argc, char **argv)
 	begin(&o, &argp, argc, argv);
 	json_decref(o.body);
 	o.body = NULL;
-	return send_to(&o, "GET", strdup("/v1/volumes"), print_list);
+	return send_to(&o, "GET", strdup("/v1/volumes"), o.all ? print_list_all : print_list);
 }
 
 static int cmd_info(int argc, char **argv)

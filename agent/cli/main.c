@@ -19,6 +19,7 @@ static const struct cli_command *const tables[] = {
 	cli_drive_commands,
 	cli_volume_commands,
 	cli_events_commands,
+	cli_settings_commands,
 };
 
 static const struct cli_command *find(const char *group, const char *name)

@@ -60,6 +60,25 @@ void cli_print_volumes(FILE *to, const json_t *volumes)
 			cli_text(vol, "size"), cli_text(vol, "uuid"), cli_text(vol, "name"));
 }
 
+/* What is asked of the disks, and how well each volume is. */
+void cli_print_volumes_all(FILE *to, const json_t *volumes)
+{
+	const json_t *vol;
+	char size[32];
+	size_t i;
+
+	fprintf(to, "%-20s %-9s %-5s %-20s%8s %10s  %-15s %-8s  %s\n", "NODENAME", "VDISK",
+		"DRIVE", "TYPE", "SIZE", "ALLOCATED", "STATUS", "UUID", "VOLUMENAME");
+	json_array_foreach(volumes, i, vol) {
+		size_format((uint64_t)json_integer_value(json_object_get(vol, "allocated_bytes")),
+			    size, sizeof(size));
+		fprintf(to, "%-20s %-9s %-5s %-20s%8s %10s  %-15s %-8.8s  %s\n",
+			cli_text(vol, "attached_on"), cli_text(vol, "vdisk"),
+			cli_text(vol, "drive"), cli_text(vol, "type"), cli_text(vol, "size"), size,
+			cli_text(vol, "status"), cli_text(vol, "uuid"), cli_text(vol, "name"));
+	}
+}
+
 void cli_print_events(FILE *to, const json_t *events)
 {
 	const json_t *e;
@@ -110,7 +129,8 @@ void cli_print_node(FILE *to, const json_t *node)
 			    sizeof(size));
 		fprintf(to, "%-12s%s:%s  %s  %s  %s\n", i ? "" : "Backing", cli_text(pair, "data"),
 			cli_text(pair, "meta"), cli_text(pair, "drive"), size,
-			*cli_text(pair, "volume") ? cli_text(pair, "volume") : "free");
+			*cli_text(pair, "volume") ? cli_text(pair, "volume") :
+			json_is_true(json_object_get(pair, "retiring")) ? "being retired" : "free");
 	}
 }
 
@@ -125,7 +145,7 @@ static void print_slots(FILE *to, const json_t *slots)
 
 		snprintf(state, sizeof(state), "%s", cli_text(slot, "state"));
 		if (json_object_get(slot, "percent"))
-			snprintf(state, sizeof(state), "%s %lld %%", cli_text(slot, "state"),
+			snprintf(state, sizeof(state), "%s %lld%%", cli_text(slot, "state"),
 				 json_integer_value(json_object_get(slot, "percent")));
 		fprintf(to, "%-5lld %-20s %-16s %-5s %s:%s", json_integer_value(
 			json_object_get(slot, "slot")), cli_text(slot, "node"), state,
