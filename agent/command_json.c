@@ -61,6 +61,13 @@ static const char *const attach_names[] = {
 	[FSM_ATTACH_FOLLOW]	= "follow",
 };
 
+static const char *const cordon_names[FSM_CORDONS] = {
+	[FSM_CORDON_NONE]	= "none",
+	[FSM_CORDON_OPERATOR]	= "operator",
+	[FSM_CORDON_FORCE]	= "force",
+	[FSM_CORDON_SHUTDOWN]	= "shutdown",
+};
+
 const char *command_kind_name(enum command_kind kind)
 {
 	return kind > CMD_NONE && kind < CMD_KINDS ? kind_names[kind] : "none";
@@ -230,14 +237,14 @@ static void place_from_json(struct json_reader *r, struct cmd_slot_place *p)
 static void cordon_to_json(json_t **json, const struct cmd_node_cordon *c)
 {
 	json_put_uint(json, "node", c->node);
-	json_put_text(json, "cordon", fsm_cordon_name(c->cordon));
+	json_put_text(json, "cordon", cordon_names[c->cordon]);
 	json_put_id(json, "boot_id", c->boot_id);
 }
 
 static void cordon_from_json(struct json_reader *r, struct cmd_node_cordon *c)
 {
 	c->node = (u32)json_take_uint(r, "node", 1, UINT32_MAX);
-	c->cordon = json_take_enum(r, "cordon", fsm_cordon_names, FSM_CORDONS);
+	c->cordon = json_take_enum(r, "cordon", cordon_names, FSM_CORDONS);
 	c->boot_id = json_take_id(r, "boot_id");
 }
 

@@ -93,7 +93,7 @@ static int cmd_set(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	if (o.nr_words < 2) {
-		fprintf(stderr, "%s: a name and a value are needed: rebuild-delay 60s\n", argv[0]);
+		fprintf(stderr, "%s: the name and the value are missing: rebuild-delay 60s\n", argv[0]);
 		return CLI_USAGE;
 	}
 	if (strcmp(o.words[0], "rebuild-delay"))

@@ -334,6 +334,7 @@ static void test_slots(void)
 {
 	struct action make1 = make(ACT_SLOT_MAKE, 1, 0), make2 = make(ACT_SLOT_MAKE, 2, 0);
 	struct action make3 = make(ACT_SLOT_MAKE, 3, 0), attach = make(ACT_SLOT_ATTACH, 4, 0);
+	struct action retire;
 
 	begin();
 	make1.incarnation = 11;
@@ -351,6 +352,15 @@ static void test_slots(void)
 	uv_run(&loop, UV_RUN_DEFAULT);
 	check(proposed[3].kind == CMD_SLOT_FAILED && proposed[3].slot.incarnation == 11 &&
 	      !strcmp(proposed[3].slot.reason, "played"), "a failure too, with its sentence");
+
+	make_result = 0;
+	retire = make(ACT_SLOT_RETIRE, 2, 0);
+	strcpy(retire.meta_path, make1.meta_path);
+	now_ms += 1000;
+	plan(2, &make1, &retire);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	check(nr_proposed == 5 && proposed[4].kind == CMD_SLOT_MADE,
+	      "nothing is retired where a slot is being made");
 
 	plan(1, &attach);
 	uv_run(&loop, UV_RUN_DEFAULT);
