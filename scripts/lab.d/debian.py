@@ -77,9 +77,18 @@ def folder(*parts):
 def locked(name):
     """One process at a time makes an image or a saved state."""
     os.makedirs(folder(), exist_ok=True)
-    with open(folder(f".{name}.lock"), "w") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        yield
+    path = folder(f".{name}.lock")
+    while True:
+        with open(path, "w") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            try:
+                same = os.stat(path).st_ino == os.fstat(f.fileno()).st_ino
+            except FileNotFoundError:
+                same = False
+            if same:            # not one that was tidied away meanwhile
+                os.utime(path)
+                yield
+                return
 
 
 def digest(*parts):
@@ -97,11 +106,15 @@ def content(path):
 
 def forget_old(pattern):
     """Drop what nobody used for a week, and what a killed build left."""
-    for old in glob.glob(folder(pattern)) + glob.glob(folder("temp-*")):
+    for old in [p for q in (pattern, "temp-*", "boot-*", ".*.lock")
+                for p in glob.glob(folder(q))]:
         try:
             limit = 3600 if "/temp-" in old else KEEP_DAYS * 86400
             if time.time() - os.stat(old).st_mtime > limit:
-                shutil.rmtree(old, ignore_errors=True)
+                if os.path.isdir(old):
+                    shutil.rmtree(old, ignore_errors=True)
+                else:
+                    os.unlink(old)
         except OSError:
             pass
 

@@ -49,6 +49,7 @@ def boot_archive():
         key = debian.content(temp)[:16]
         path = debian.folder(f"boot-{key}")
         os.rename(temp, path)
+        debian.forget_old("failed-*")
     finally:
         if os.path.exists(temp):
             os.unlink(temp)

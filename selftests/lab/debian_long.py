@@ -48,16 +48,19 @@ def kernel_update(lab):
     equal(done.returncode, 0, done.stderr)
     true(sh(lab, "v1", "uname -r").startswith("6.12."), "kernel")
     true("6.12." in lab("status").stdout, "status does not tell the kernel")
-    sh(lab, "v1", "apt-get -q -y purge 'linux-image-6.12*'", timeout=1200)
+    # Debian refuses to remove the kernel that runs; without its file it is as
+    # if the other one had been chosen at boot.
+    sh(lab, "v1", "rm /boot/vmlinuz-6.12* && sync")
     done = lab("reboot", "v1", timeout=900)
     equal(done.returncode, 0, done.stderr)
-    true(sh(lab, "v1", "uname -r").startswith("6.1."), "kernel after the purge")
+    true(sh(lab, "v1", "uname -r").startswith("6.1."), "kernel without the new one")
     equal(lab("down").returncode, 0, "down")
 
 
 @test
 def headers(lab):
     """A node with headers builds a module for its kernel, another has none."""
+    lab("down")
     done = lab(*UP, "-n", "2", "--with-headers", "v2", timeout=3600)
     equal(done.returncode, 0, done.stderr)
     sh(lab, "v1", "! command -v gcc")
