@@ -55,7 +55,8 @@ bool drive_note(const struct fsm *fsm, const struct fsm_drive *drive,
 			pct = seen->list.meta_pct;
 		note->usage_level = drive->thick ? 0 :
 			drive_usage_level(drive->usage_level, pct, seen->list.is_full);
-		note->nr_orphans = seen->nr_orphans;
+		if (seen->orphans_known)
+			note->nr_orphans = seen->nr_orphans;
 	}
 	for (i = 0; note->nr_orphans && seen->known && i < seen->list.count; i++) {
 		if (drive_item_has_slot(fsm, drive, &seen->list.items[i]))

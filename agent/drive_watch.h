@@ -30,6 +30,7 @@ struct drive_seen {
 	bool			known;		/* @list is of this disk */
 	unsigned int		absent;
 	unsigned int		nr_orphans;
+	bool			orphans_known;	/* judged by a state that was current */
 };
 
 enum { DRIVE_ABSENT_LOOKS = 2 };	/* then it is faulty */

@@ -20,7 +20,7 @@
 #include "storage_queue.h"
 
 enum {
-	LOOK_MS		= 30000,	/* scaled: between two looks at a drive */
+	LOOK_MS		= 10000,	/* scaled: between two looks at a drive */
 	HURRY_MS	= 1000,		/* scaled: at the least between them */
 	RETRY_MS	= 2000,		/* scaled: what failed and may be mended */
 	FREE_MS		= 15000,	/* scaled: between two looks for free disks */
@@ -52,6 +52,7 @@ struct drives {
 	struct agent		*agent;
 	struct one		*all;
 	bool			closing;
+	bool			current;	/* the state, at the last look */
 	unsigned int		jobs;		/* not ended yet */
 	uint64_t		hurry_ms;	/* a look was asked for then; 0: none */
 
@@ -154,9 +155,12 @@ static void take_list(struct one *one)
 	memset(&one->list, 0, sizeof(one->list));
 	one->seen.known = true;
 	one->seen.absent = 0;
+	if (!one->drives->current)
+		return;
 	for (i = 0; drive && i < one->seen.list.count; i++)
 		orphans += !drive_item_has_slot(agent->fsm, drive, &one->seen.list.items[i]);
 	one->seen.nr_orphans = orphans < one->orphans_before ? orphans : one->orphans_before;
+	one->seen.orphans_known = true;
 	if (orphans != one->orphans_before)
 		drives_hurry(one->drives);
 	one->orphans_before = orphans;
@@ -280,7 +284,7 @@ static void forget_gone(struct drives *drives)
 	}
 }
 
-static void look_at(struct one *one, const struct fsm_drive *drive)
+static void look_at(struct one *one, const struct fsm_drive *drive, bool current)
 {
 	uint64_t now = loop_now_ms();
 
@@ -293,13 +297,13 @@ static void look_at(struct one *one, const struct fsm_drive *drive)
 	/* Another thing is wanted of it than what was tried last. */
 	if (drive->state != FSM_DRIVE_READY && one->job_for != drive->state)
 		one->next_ms = now;
-	if (now >= one->next_ms)
+	if (now >= one->next_ms && (current || drive->state == FSM_DRIVE_READY))
 		begin_job(one, drive);
 	else if (drive->state == FSM_DRIVE_READY)
 		propose_note(one, drive);
 }
 
-void drives_look(struct drives *drives)
+void drives_look(struct drives *drives, bool current)
 {
 	const struct agent *agent = drives->agent;
 	const struct fsm *fsm = agent->fsm;
@@ -307,13 +311,14 @@ void drives_look(struct drives *drives)
 	struct one *one;
 	unsigned int i;
 
+	drives->current = current;
 	if (drives->closing || agent->phase != NODE_MEMBER)
 		return;
 	for (one = drives->all; one; one = one->next)
 		one->in_state = false;
 	for (i = 0; i < fsm->nr_drives; i++) {
 		if (fsm->drives[i].node == agent->self.id)
-			look_at(find(drives, &fsm->drives[i]), &fsm->drives[i]);
+			look_at(find(drives, &fsm->drives[i]), &fsm->drives[i], current);
 	}
 	forget_gone(drives);
 	if (drives->hurry_ms && now >= drives->hurry_ms)

@@ -11,8 +11,11 @@ struct drives;
 struct drives *drives_open(struct agent *agent);
 void drives_close(struct drives *drives);	/* before the storage queue */
 
-/* Begin what is due. At every look of the loop. */
-void drives_look(struct drives *drives);
+/*
+ * Begin what is due. At every look of the loop. @current: the copy of the state
+ * is not older than what the leader has told of: no disk is changed by another.
+ */
+void drives_look(struct drives *drives, bool current);
 
 /* Something happened to a slot: look at the drives soon. */
 void drives_hurry(struct drives *drives);

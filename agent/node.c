@@ -392,7 +392,7 @@ static void look(struct agent *agent)
 			leader_look(agent);
 		disk_names_update(agent->disk_names, agent->fsm);
 		look_as_node(agent);
-		drives_look(agent->drives);
+		drives_look(agent->drives, state_is_current(agent));
 	}
 	relay_tick(agent->relay);
 	api_check_waits(agent);

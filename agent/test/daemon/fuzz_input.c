@@ -8,9 +8,11 @@
 
 #include "../../api_internal.h"
 #include "../../command.h"
+#include "../../disks.h"
 #include "../../facts.h"
 #include "../../frames.h"
 #include "../../identity.h"
+#include "../../lvm_report.h"
 #include "../../size_text.h"
 #include "../../state_json.h"
 #include "../../token.h"
@@ -28,6 +30,9 @@ enum reader {
 	READ_SIZE,
 	READ_ADDRESS,
 	READ_REQUEST,
+	READ_LVS,
+	READ_VG,
+	READ_LABEL,
 	READERS,
 };
 
@@ -51,6 +56,51 @@ static void read_preamble(const uint8_t *data, size_t size)
 	FUZZ_CLAIM(bytes <= TRANSPORT_BODY_MAX && hello.kind && hello.kind <= TRANSPORT_KIND_MAX);
 	transport_encode(&hello, bytes, again);
 	FUZZ_CLAIM(!memcmp(again, data, sizeof(again)));
+}
+
+/* What lvm printed: taken whole and in bounds, or refused with a sentence. */
+static void read_lvs(const uint8_t *data, size_t size)
+{
+	struct lvm_lvs lvs;
+	unsigned int i;
+
+	if (lvm_read_lvs((const char *)data, size, &lvs, why_text, sizeof(why_text))) {
+		FUZZ_CLAIM(why_text[0] && !lvs.lvs && !lvs.count);
+		return;
+	}
+	accepted = true;
+	FUZZ_CLAIM(lvs.count <= LVM_MAX_LVS);
+	for (i = 0; i < lvs.count; i++) {
+		const struct lvm_lv *lv = &lvs.lvs[i];
+
+		FUZZ_CLAIM(lv->name[0] && strlen(lv->name) < LVM_NAME_BYTES);
+		FUZZ_CLAIM(lv->size_bytes <= INT64_MAX);
+		FUZZ_CLAIM(lv->data_pct <= 10000 && lv->meta_pct <= 10000);
+		FUZZ_CLAIM(lvm_lvs_find(&lvs, lv->name));
+	}
+	lvm_lvs_clear(&lvs);
+}
+
+static void read_vg(const uint8_t *data, size_t size)
+{
+	struct lvm_vg vg;
+
+	if (lvm_read_vg((const char *)data, size, &vg, why_text, sizeof(why_text))) {
+		FUZZ_CLAIM(why_text[0]);
+		return;
+	}
+	accepted = true;
+	FUZZ_CLAIM(vg.name[0] && vg.size_bytes <= INT64_MAX && vg.free_bytes <= INT64_MAX);
+}
+
+static void read_label(const uint8_t *data, size_t size)
+{
+	char pv[DISK_PV_BYTES];
+
+	if (!disks_read_label(data, size, pv))
+		return;
+	accepted = true;
+	FUZZ_CLAIM(strlen(pv) == DISK_PV_BYTES - 1);
 }
 
 static void read_frame(const uint8_t *data, size_t size)
@@ -253,6 +303,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case READ_ADDRESS:
 		read_address(text);
 		break;
+	case READ_LVS:
+		read_lvs(bytes, len);
+		break;
+	case READ_VG:
+		read_vg(bytes, len);
+		break;
+	case READ_LABEL:
+		read_label(bytes, len);
+		break;
 	default:
 		read_request((char *)bytes, len);
 		break;
@@ -419,6 +478,25 @@ static size_t right_input(unsigned int nr, uint8_t *data, size_t max)
 		return put(data, max, READ_TOKEN, strdup(text));
 	case 19:
 		return put(data, max, READ_BODY, strdup("{\"address\":\"10.0.0.1:7340\"}"));
+	case 20:
+		return put(data, max, READ_LVS, strdup(
+			"{\"report\":[{\"lv\":[{\"lv_name\":\"pool\",\"lv_size\":\"1048576\","
+			"\"lv_tags\":\"a,holdfast.pool\",\"lv_active\":\"active\",\"pool_lv\":\"\","
+			"\"segtype\":\"thin-pool\",\"data_percent\":\"12.34\","
+			"\"metadata_percent\":\"100.00\",\"lv_when_full\":\"error\","
+			"\"lv_health_status\":\"out_of_data\"}]}]}"));
+	case 21:
+		return put(data, max, READ_VG, strdup(
+			"{\"report\":[{\"vg\":[{\"vg_name\":\"holdfast-1\",\"vg_size\":\"9\","
+			"\"vg_free\":\"8\",\"vg_extent_size\":\"7\",\"vg_tags\":\"holdfast.drive\","
+			"\"vg_missing_pv_count\":\"0\"}]}]}"));
+	case 22:
+		memset(data, 0, 1 + 512);
+		data[0] = READ_LABEL;
+		memcpy(data + 1, "LABELONE", 8);
+		data[1 + 20] = 32;
+		memcpy(data + 1 + 24, "LVM2 001HoldFast0123456789abcdef01234567", 40);
+		return 1 + 512;
 	default:
 		return 0;
 	}
