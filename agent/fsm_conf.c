@@ -333,7 +333,7 @@ static void after_add(struct fsm *fsm, const struct command *cmd, struct fsm_vol
 {
 	vol->added_mask |= (u8)(1 << vol->place.slot_nr);
 	vol->rebuilding_mask &= (u8)~(1 << vol->place.slot_nr);
-	fsm_log(fsm, cmd, FSM_INFO, "VD", 1021, "volume %s (vd%u) new copy on node %08x",
+	fsm_log(fsm, cmd, FSM_INFO, "VD", 1018, "volume %s (vd%u) new copy on node %08x",
 		vol->name, vol->conf.vdisk, vol->place.node);
 	memset(&vol->place, 0, sizeof(vol->place));
 }

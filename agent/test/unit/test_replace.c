@@ -153,7 +153,7 @@ static void test_add_and_remove(void **state)
 	assert_refused(fsm, cmd, FSM_ILLEGAL, "of one slot");
 	cmd = add(vol);
 	assert_int_equal(fix_apply(fsm, &cmd), FSM_OK);
-	assert_non_null(strstr(fix_event(fsm, 0), "new copy on node 30303030:1021"));
+	assert_non_null(strstr(fix_event(fsm, 0), "new copy on node 30303030:1018"));
 	assert_int_equal(vol->added_mask, 4);
 	cmd = removal(vol, 0);
 	assert_refused(fsm, cmd, FSM_ILLEGAL, "names a slot that is not there");
