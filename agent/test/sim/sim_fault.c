@@ -202,6 +202,45 @@ static u64 some_seconds(struct sim *sim)
 	       sim_chance(sim, 70) ? sim_below(sim, 6 * SIM_S) : sim_below(sim, 20 * SIM_S);
 }
 
+static void uncordon(struct sim *sim, unsigned int node)
+{
+	struct command cmd;
+
+	begin(sim, &cmd, CMD_NODE_UNCORDON);
+	cmd.node_status.node = sim->nodes[node].id;
+	commit(sim, &cmd);
+}
+
+static void uncordon_later(struct sim *sim, struct ev *ev)
+{
+	uncordon(sim, (unsigned int)ev->a[0]);
+}
+
+static void reboot_later(struct sim *sim, struct ev *ev)
+{
+	if (!sim->healed)
+		cut_for(sim, (int)ev->a[0], ev->a[1]);
+}
+
+/* For maintenance, or as the shutdown of a node does it, which may come too early. */
+static void plan_absence(struct sim *sim, unsigned int node, u64 time)
+{
+	bool shutdown = sim_chance(sim, 60);
+	struct command cmd;
+	struct ev *ev;
+
+	if (!sim->nodes[node].up || sim->leader < 0)
+		return;
+	begin(sim, &cmd, CMD_NODE_CORDON);
+	cmd.node_cordon.node = sim->nodes[node].id;
+	cmd.node_cordon.cordon = shutdown ? FSM_CORDON_SHUTDOWN : FSM_CORDON_OPERATOR;
+	cmd.node_cordon.boot_id = sim->nodes[node].boot;
+	commit(sim, &cmd);
+	ev = sim_at(sim, sim_below(sim, 6 * SIM_S), -1, shutdown ? reboot_later : uncordon_later);
+	ev->a[0] = node;
+	ev->a[1] = time;
+}
+
 static void one_fault(struct sim *sim)
 {
 	unsigned int node = (unsigned int)sim_below(sim, sim->nr_nodes);
@@ -210,7 +249,9 @@ static void one_fault(struct sim *sim)
 	u64 time = some_seconds(sim);
 	unsigned int i;
 
-	if (dice < 30) {
+	if (dice < 6) {
+		plan_absence(sim, node, time);
+	} else if (dice < 30) {
 		cut_for(sim, (int)node, time);
 	} else if (dice < 36) {
 		for (i = 0; i < sim->nr_nodes; i++)
@@ -308,6 +349,7 @@ void sim_heal(struct sim *sim)
 		sim_power_on(sim, (int)i);
 		if (!sim->nodes[i].agent_up)
 			agent_start(sim, (int)i);
+		uncordon(sim, i);
 	}
 	for (i = 0; i < sim->nr_volumes; i++)
 		sim->wants_closed[i] = false;
