@@ -132,12 +132,13 @@ static void forwarded_cb(void *data, json_t *answer)
 static uint64_t time_for(const struct agent *agent, const struct api_request *request)
 {
 	json_t *asked = json_object_get(request->body, "timeout_ms");
+	bool makes;
 	uint64_t ms;
 
 	if (!strcmp(request->method, "GET"))
 		return node_scaled(agent, API_READ_MS);
-	ms = api_is(request, "POST", 1, "volumes") || api_is(request, "POST", 1, "drives") ? node_scaled(agent, API_CREATE_MS) :
-	     node_scaled(agent, API_WISH_MS);
+	makes = api_is(request, "POST", 1, "volumes") || api_is(request, "POST", 1, "drives");
+	ms = node_scaled(agent, makes ? API_CREATE_MS : API_WISH_MS);
 	if (json_is_integer(asked) && json_integer_value(asked) >= 0 &&
 	    json_integer_value(asked) <= API_WAIT_MAX_MS)
 		ms = (uint64_t)json_integer_value(asked);

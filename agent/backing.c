@@ -47,7 +47,7 @@ int backing_device(const char *path, char *device, char *why, size_t why_len)
 	}
 	if (!S_ISREG(st.st_mode))
 		return backing_refuse(-ENOTBLK, why, why_len, "%s is neither a block device nor a file",
-			      path);
+				      path);
 
 	err = backing_loop_find(path, device);
 	if (err)
@@ -156,7 +156,7 @@ static int zero_data(const struct backing_slot *slot, const char *device, char *
 			backing_refuse(err, why, why_len, "%s does not read as zeros after zeroing", device);
 		else if (err)
 			backing_refuse(err, why, why_len, "%s cannot be zeroed: %s", device,
-			       strerror(-err));
+				       strerror(-err));
 	}
 	backing_dev_close(&dev);
 	return err;
@@ -179,13 +179,13 @@ static int write_meta(const struct backing_slot *slot, const char *device,
 	}
 	if (dev.bytes < hf_meta_min_bytes(layout)) {
 		err = backing_refuse(-ENOSPC, why, why_len, "%s is too small for the volume's metadata",
-			     device);
+				     device);
 	} else {
 		err = hf_meta_format(layout, slot->volume, slot->incarnation, slot->slot_nr,
 				     slot->node, block, &writer);
 		if (err)
 			backing_refuse(err, why, why_len, "%s cannot be formatted: %s", device,
-			       strerror(-err));
+				       strerror(-err));
 	}
 	backing_dev_close(&dev);
 	free(block);
@@ -235,10 +235,10 @@ int backing_make(const struct backing_slot *slot, char *why, size_t why_len)
 		return backing_format(slot, true, 0, 0, why, why_len);
 	if (!err)
 		return backing_refuse(-EEXIST, why, why_len, "%s carries the metadata of another slot",
-			      slot->meta_path);
+				      slot->meta_path);
 	if (err != -ENODATA)
 		return backing_refuse(err, why, why_len, "%s cannot be read as metadata: %s",
-			      slot->meta_path, strerror(-err));
+				      slot->meta_path, strerror(-err));
 	return backing_format(slot, true, 0, 0, why, why_len);
 }
 
@@ -257,19 +257,19 @@ int backing_retire(const struct backing_slot *slot, char *why, size_t why_len)
 		return 0;
 	if (err)
 		return backing_refuse(err, why, why_len, "%s cannot be read: %s", slot->meta_path,
-			      strerror(-err));
+				      strerror(-err));
 
 	err = backing_dev_open(&dev, meta, BACKING_OWN);
 	if (err)
 		return backing_refuse(err, why, why_len, "%s cannot be taken: %s", slot->meta_path,
-			      strerror(-err));
+				      strerror(-err));
 	err = backing_dev_zero(&dev, 0, (uint64_t)HF_SUPER_COPIES * HF_META_BLOCK);
 	if (!err)
 		err = backing_dev_flush(&dev);
 	backing_dev_close(&dev);
 	if (err)
 		return backing_refuse(err, why, why_len, "%s cannot be wiped: %s", slot->meta_path,
-			      strerror(-err));
+				      strerror(-err));
 	backing_release(slot->data_path);
 	backing_release(slot->meta_path);
 	return 0;

@@ -109,7 +109,7 @@ static int check_free(struct candidate *c, char *why, size_t why_len)
 			return backing_refuse(-EBUSY, why, why_len, "%s %s is mounted", c->word, c->path);
 		if (is_swap(c->st.st_rdev))
 			return backing_refuse(-EBUSY, why, why_len, "%s %s is used for swap", c->word,
-				      c->path);
+					      c->path);
 	} else if (backing_loop_find(c->path, loop)) {
 		c->bytes = (uint64_t)c->st.st_size;
 		return 0;
@@ -120,17 +120,17 @@ static int check_free(struct candidate *c, char *why, size_t why_len)
 	err = backing_dev_open(&dev, device, BACKING_OWN);
 	if (err == -EBUSY)
 		return backing_refuse(err, why, why_len, "%s %s is in use: somebody holds it open",
-			      c->word, c->path);
+				      c->word, c->path);
 	if (err)
 		return backing_refuse(err, why, why_len, "%s %s cannot be opened: %s", c->word, c->path,
-			      strerror(-err));
+				      strerror(-err));
 	c->bytes = dev.bytes;
 	if (dev.read_only)
 		err = backing_refuse(-EROFS, why, why_len, "%s %s is read-only", c->word, c->path);
 	else if (dev.sector_bytes != 512)
 		err = backing_refuse(-EINVAL, why, why_len,
-			     "%s %s has sectors of %u bytes, only 512 can be used", c->word,
-			     c->path, dev.sector_bytes);
+				     "%s %s has sectors of %u bytes, only 512 can be used", c->word,
+				     c->path, dev.sector_bytes);
 	backing_dev_close(&dev);
 	return err;
 }
@@ -157,19 +157,19 @@ static int check_signature(struct candidate *c, char *why, size_t why_len)
 
 	if (fd < 0)
 		return backing_refuse(-errno, why, why_len, "%s %s cannot be read: %s", c->word, c->path,
-			      strerror(errno));
+				      strerror(errno));
 	ret = find_signature(fd, name, sizeof(name));
 	if (ret == 1)
 		ret = backing_refuse(-EEXIST, why, why_len,
-			     "%s %s carries a signature (%s); wipe it first if it is not needed",
-			     c->word, c->path, name);
+				     "%s %s carries a signature (%s); wipe it first if it is not needed",
+				     c->word, c->path, name);
 	else if (ret < 0)
 		backing_refuse(ret, why, why_len, "%s %s cannot be probed: %s", c->word, c->path,
-		       strerror(-ret));
+			       strerror(-ret));
 	else if (carries_slot(fd))
 		ret = backing_refuse(-EEXIST, why, why_len,
-			     "%s %s carries the metadata of a Holdfast slot; wipe it first if it is not needed",
-			     c->word, c->path);
+				     "%s %s carries the metadata of a Holdfast slot; wipe it first if it is not needed",
+				     c->word, c->path);
 	close(fd);
 	return ret;
 }
@@ -181,17 +181,17 @@ static int check_one(struct candidate *c, char *why, size_t why_len)
 
 	if (c->path[0] != '/')
 		return backing_refuse(-EINVAL, why, why_len, "%s %s must be an absolute path", c->word,
-			      c->path);
+				      c->path);
 	if (stat(c->path, &c->st))
 		return backing_refuse(-errno, why, why_len, "%s %s: %s", c->word, c->path,
-			      strerror(errno));
+				      strerror(errno));
 	if (!S_ISBLK(c->st.st_mode) && !S_ISREG(c->st.st_mode))
 		return backing_refuse(-ENOTBLK, why, why_len,
-			      "%s %s is neither a block device nor a file", c->word, c->path);
+				      "%s %s is neither a block device nor a file", c->word, c->path);
 	/* A device keeps the name it was given: one under by-id outlives a reboot. */
 	if (S_ISREG(c->st.st_mode) && !realpath(c->path, real))
 		return backing_refuse(-errno, why, why_len, "%s %s: %s", c->word, c->path,
-			      strerror(errno));
+				      strerror(errno));
 	if (snprintf(c->real, sizeof(c->real), "%s", S_ISREG(c->st.st_mode) ? real : c->path) >=
 	    (int)sizeof(c->real))
 		return backing_refuse(-ENAMETOOLONG, why, why_len, "the path of %s is too long", c->word);
@@ -270,7 +270,7 @@ int backing_check(const char *data, const char *meta, struct backing_info *info,
 		return err;
 	if (same_device(&d, &m))
 		return backing_refuse(-EINVAL, why, why_len,
-			      "%s cannot be data and metadata device at once", data);
+				      "%s cannot be data and metadata device at once", data);
 
 	memset(info, 0, sizeof(*info));
 	info->data_bytes = d.bytes;
@@ -281,7 +281,7 @@ int backing_check(const char *data, const char *meta, struct backing_info *info,
 	strcpy(info->meta_path, m.real);
 	if (d.bytes < HF_MIN_VOLUME_BYTES)
 		return backing_refuse(-ENOSPC, why, why_len, "%s is too small: a volume has at least 1 MiB",
-			      data);
+				      data);
 	if (!info->volume_bytes)
 		return backing_refuse(-ENOSPC, why, why_len, "%s is too small for metadata", meta);
 	return 0;

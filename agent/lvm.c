@@ -20,7 +20,8 @@
 static const char config[] =
 	"activation { udev_sync=0 udev_rules=0 monitoring=0 error_when_full=1 process_priority=0 } "
 	"devices { use_devicesfile=0 } backup { backup=0 archive=0 } "
-	"global { suffix=1 units=\"b\" } log { report_command_log=0 } report { binary_values_as_numeric=0 }";
+	"global { suffix=1 units=\"b\" } log { report_command_log=0 } "
+	"report { binary_values_as_numeric=0 }";
 
 static unsigned int scale_pct = 100;
 
