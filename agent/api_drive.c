@@ -79,21 +79,45 @@ static json_t *drive_json(struct agent *agent, const struct fsm_drive *drive,
 	return json;
 }
 
+/* A disk became a drive after its node looked for free ones. */
+static bool is_drive_by_now(const struct fsm *fsm, const struct fsm_node *node,
+			    const struct storage_report *report, const char *disk)
+{
+	const char *now;
+	unsigned int i, k;
+
+	for (i = 0; i < fsm->nr_drives; i++) {
+		if (fsm->drives[i].node != node->id || fsm->drives[i].state == FSM_DRIVE_ADDING)
+			continue;
+		now = fsm->drives[i].disk;
+		for (k = 0; k < report->nr_drives; k++) {
+			if (report->drives[k].drive == fsm->drives[i].id)
+				now = report->drives[k].disk;
+		}
+		if (!strcmp(now, disk))
+			return true;
+	}
+	return false;
+}
+
 /* Disks that are no drives yet. */
-static void add_free(json_t *list, const struct fsm_node *node,
+static void add_free(json_t *list, const struct fsm *fsm, const struct fsm_node *node,
 		     const struct storage_report *report)
 {
 	char node_id[9];
 	unsigned int i;
 
 	snprintf(node_id, sizeof(node_id), "%08x", node->id);
-	for (i = 0; report && i < report->nr_disks; i++)
+	for (i = 0; report && i < report->nr_disks; i++) {
+		if (is_drive_by_now(fsm, node, report, report->disks[i].disk))
+			continue;
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}",
 			"node", node->name, "node_id", node_id,
 			"device", report->disks[i].disk,
 			"type", report->disks[i].rotational ? "HDD" : "SSD",
 			"status", "available",
 			"size_bytes", (json_int_t)report->disks[i].size_bytes));
+	}
 }
 
 json_t *api_read_drives(struct agent *agent, bool stale)
@@ -111,7 +135,7 @@ json_t *api_read_drives(struct agent *agent, bool stale)
 				json_array_append_new(list, drive_json(agent, &fsm->drives[k],
 								       report));
 		}
-		add_free(list, &fsm->nodes[i], report);
+		add_free(list, fsm, &fsm->nodes[i], report);
 	}
 	return api_ok(json_pack("{s:o, s:b}", "drives", list, "stale", stale));
 }
