@@ -110,6 +110,8 @@ class Bench:
         on("v2", f"holdfast join {token} --backing {BACKING}")
         token = on("v1", "holdfast token").split()[-1]
         on("v3", f"holdfast join {token} --backing {BACKING}")
+        # the checks name the nodes of the copies: none is made anew elsewhere
+        on("v1", "holdfast set rebuild-delay 1h")
         on("v1", f"holdfast volume create {VOLUME} --size {SIZE} --copies {self.copies}")
         on("v1", f"holdfast volume attach {VOLUME} --node v1")
         on("v1", f"mkfs.ext4 -q -E nodiscard,lazy_itable_init=0 {DISK}", timeout=240)
