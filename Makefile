@@ -9,12 +9,10 @@ SETUP		:= scripts/setup
 .PHONY: help setup module agent all deb check check-long demo demo-quick model kunit torture fuzz style clean
 
 help:
-	@echo 'make demo    a cluster of three machines in the lab loses a node under load'
+	@echo 'make demo    four Debian machines with databases: one loses its power, one is rebooted'
+	@echo '             DKMS=v4 (it builds the module itself)'
+	@echo 'make demo-quick   three small machines, one lost under load'
 	@echo '             VICTIM=v1|v2 FAULT=cut|pause SABOTAGE=early-ack|no-activity-log|no-marks|no-fence'
-	@echo 'make check   builds everything and passes the tests (SUITES="unit guest …" for some)'
-	@echo 'make check-long  what takes hours: every fault with ten seeds, two and three copies,'
-	@echo '             rules broken on purpose, torture (SUITES="faults torture …" for some)'
-	@echo 'make all     module for every kernel of the lab, agent, command line'
 	@echo 'make deb     Debian packages, in build/debs/'
 	@echo 'make model   the protocol model, every scenario and mutation'
 	@echo 'make kunit   the pure cores as KUnit suites in user-mode Linux'
@@ -43,7 +41,11 @@ check: setup
 check-long: setup
 	@selftests/check --long $(SUITES)
 
-demo demo-quick: setup
+demo: setup
+	@$(SETUP) deb
+	@scripts/demo $(if $(DKMS),--dkms $(DKMS)) $(if $(SEED),--seed $(SEED))
+
+demo-quick: setup
 	@scripts/demo-quick $(if $(VICTIM),--victim $(VICTIM)) $(if $(FAULT),--fault $(FAULT)) \
 		$(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(SEED),--seed $(SEED))
 
