@@ -112,32 +112,94 @@ bool record_blank(const struct record *record)
 	return true;
 }
 
-/* How many records are there from 1 on, without a gap or a broken one. */
-static uint64_t records_from_start(int fd, struct record *record, uint64_t limit)
+/*
+ * The records of a file or disk.  A file grows; a disk ends, and the record
+ * after its last block goes to the first one again: record N has slot
+ * (N - 1) % slots.  A writer that is faster than the test expects does not end.
+ */
+struct ring {
+	int fd;
+	uint64_t slots;
+	struct record *record;
+};
+
+static struct ring ring_open(const struct options *options, int flags)
 {
-	uint64_t number = 0;
+	struct ring ring = { .fd = open_target(options, flags), .slots = UINT64_MAX,
+			     .record = aligned(RECORD_BYTES) };
+	off_t end;
 
-	while (number < limit) {
-		ssize_t got = pread(fd, record, RECORD_BYTES, (off_t)(number * RECORD_BYTES));
-
-		if (got != (ssize_t)RECORD_BYTES || !record_good(record, number + 1))
-			break;
-		number++;
+	if (!options->device)
+		return ring;
+	end = lseek(ring.fd, 0, SEEK_END);
+	if (end < (off_t)RECORD_BYTES) {
+		fprintf(stderr, "hfio: %s has no room for a record\n", options->path);
+		exit(1);
 	}
-	return number;
+	ring.slots = (uint64_t)end / RECORD_BYTES;
+	return ring;
+}
+
+static void ring_close(struct ring *ring)
+{
+	free(ring->record);
+	close(ring->fd);
+}
+
+static bool ring_has(const struct ring *ring, uint64_t number)
+{
+	off_t at = (off_t)((number - 1) % ring->slots * RECORD_BYTES);
+
+	return pread(ring->fd, ring->record, RECORD_BYTES, at) == (ssize_t)RECORD_BYTES &&
+	       record_good(ring->record, number);
+}
+
+/* The number that the intact record of slot @slot bears; 0: it has none. */
+static uint64_t ring_number(const struct ring *ring, uint64_t slot)
+{
+	uint64_t number;
+
+	if (pread(ring->fd, ring->record, RECORD_BYTES, (off_t)(slot * RECORD_BYTES)) !=
+	    (ssize_t)RECORD_BYTES)
+		return 0;
+	number = ring->record->number;
+	return number && (number - 1) % ring->slots == slot && record_good(ring->record, number) ?
+	       number : 0;
+}
+
+/*
+ * The last record up to which all are there without a gap or a broken one: all
+ * from 1 on, or as many as the disk has room for, less the one whose slot the
+ * write after the last may have begun to overwrite.
+ */
+static uint64_t ring_last(const struct ring *ring)
+{
+	uint64_t last = ring_number(ring, 0), oldest;
+
+	if (last) {
+		for (uint64_t slot = 1; slot < ring->slots && ring_has(ring, last + 1); slot++)
+			last++;
+	} else if (ring->slots != UINT64_MAX) {
+		last = ring_number(ring, ring->slots - 1);
+	}
+	oldest = last < ring->slots ? 1 : last - ring->slots + 2;
+	for (uint64_t number = oldest; number <= last; number++)
+		if (!ring_has(ring, number))
+			return number - 1;
+	return last;
 }
 
 int run_append(const struct options *options)
 {
-	int fd = open_target(options, O_RDWR | (options->device ? 0 : O_CREAT));
-	struct record *record = aligned(RECORD_BYTES);
-	uint64_t number = records_from_start(fd, record, UINT64_MAX);
+	struct ring ring = ring_open(options, O_RDWR | (options->device ? 0 : O_CREAT));
+	uint64_t number = ring_last(&ring);
 
 	for (uint64_t done = 0; !options->count || done < options->count; done++) {
-		number++;
-		record_make(record, number, 1, options->seed);
-		if (pwrite(fd, record, RECORD_BYTES, (off_t)((number - 1) * RECORD_BYTES)) !=
-		    (ssize_t)RECORD_BYTES || fdatasync(fd)) {
+		off_t at = (off_t)(number++ % ring.slots * RECORD_BYTES);
+
+		record_make(ring.record, number, 1, options->seed);
+		if (pwrite(ring.fd, ring.record, RECORD_BYTES, at) != (ssize_t)RECORD_BYTES ||
+		    fdatasync(ring.fd)) {
 			fprintf(stderr, "hfio: record %llu was not committed: %s\n",
 				(unsigned long long)number, strerror(errno));
 			return 1;
@@ -147,20 +209,17 @@ int run_append(const struct options *options)
 		if (options->interval_us)
 			usleep(options->interval_us);
 	}
-	free(record);
-	close(fd);
+	ring_close(&ring);
 	return 0;
 }
 
 int run_verify(const struct options *options)
 {
-	int fd = open_target(options, O_RDONLY);
-	struct record *record = aligned(RECORD_BYTES);
-	uint64_t found = records_from_start(fd, record, UINT64_MAX);
+	struct ring ring = ring_open(options, O_RDONLY);
+	uint64_t found = ring_last(&ring);
 
 	printf("found %llu\n", (unsigned long long)found);
-	free(record);
-	close(fd);
+	ring_close(&ring);
 	if (found < options->acked) {
 		fprintf(stderr, "hfio: record %llu was acknowledged and is missing or broken\n",
 			(unsigned long long)found + 1);
