@@ -61,8 +61,10 @@ static void __release_logged(struct hf_slot *slot)
 
 	hf_al_record_done(&slot->al);
 	list_for_each_entry_safe(io, next, &slot->logging, entry) {
-		if (io->record <= hf_al_durable(&slot->al))
-			list_move_tail(&io->entry, &slot->to_submit);
+		if (io->record > hf_al_durable(&slot->al))
+			continue;
+		trace_hf_io_covered(slot->vol, slot->nr, io, 0);
+		list_move_tail(&io->entry, &slot->to_submit);
 	}
 	queue_work(hf_slot_wq, &slot->submit_work);
 }

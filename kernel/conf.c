@@ -116,7 +116,7 @@ int hf_conf_adopt(struct hf_volume *vol, const struct hf_conf_data *offer, bool 
 		err = 0;
 	}
 	rcu_assign_pointer(vol->conf, conf);
-	trace_hf_adopt(vol->uuid.b, offer->term, offer->epoch, offer->in_sync_mask, from_link);
+	trace_hf_adopt(vol, offer->term, offer->epoch, offer->in_sync_mask, from_link);
 	if (vol->disk)
 		hf_disk_after_conf(vol->disk, conf);
 	hf_replica_adopted(vol, conf, from_link);

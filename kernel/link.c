@@ -72,7 +72,7 @@ static bool __set_state(struct hf_link *link, enum holdfast_link_state to)
 	if (!legal)
 		return false;
 	WRITE_ONCE(link->state, to);
-	trace_hf_transition(link->vol->uuid.b, HF_TRACE_LINK, link->slot_nr, from, to);
+	trace_hf_link_state(link->vol, link->slot_nr, from, to);
 	return true;
 }
 
@@ -571,6 +571,7 @@ void hf_link_send(struct hf_link *link, struct hf_msg *msg)
 	msg->link = link;
 	msg->private_copy = NULL;
 	msg->queued_ns = hf_boottime_ns();
+	trace_hf_msg_queued(link->vol, link->slot_nr, msg, 0);
 	spin_lock_irqsave(&link->queue_lock, flags);
 	list_add_tail(&msg->entry, &link->queued);
 	if (link->stopped)

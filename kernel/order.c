@@ -35,7 +35,7 @@ void hf_serve_set_state(struct hf_disk *disk, enum holdfast_disk_state state)
 	if (serve->state == state || serve->state == HOLDFAST_DISK_DEAD ||
 	    WARN_ON_ONCE(state == HOLDFAST_DISK_PREPARED && serve->state != HOLDFAST_DISK_NONE))
 		return;
-	trace_hf_transition(disk->vol->uuid.b, HF_TRACE_DISK, disk->own_nr, serve->state, state);
+	trace_hf_disk_state(disk->vol, disk->own_nr, serve->state, state);
 	serve->state = state;
 	hf_event_send(disk->vol, &facts);
 	wake_up(&disk->wait);
@@ -167,6 +167,7 @@ void hf_serve_update_hold(struct hf_disk *disk)
 	if (holding == !!serve->hold_since_ns)
 		return;
 	serve->hold_since_ns = holding ? hf_boottime_ns() : 0;
+	trace_hf_hold(disk->vol, holding, serve->nr_reqs);
 	if (holding && (serve->policies & HF_POLICY_ERROR_WHEN_HELD))
 		mod_delayed_work(hf_disk_wq, &disk->held_work,
 				 msecs_to_jiffies(serve->held_timeout_ms));

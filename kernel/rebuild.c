@@ -37,8 +37,7 @@ static void set_state(struct hf_rebuild *rebuild, enum holdfast_rebuild_state st
 {
 	if (rebuild->state == state)
 		return;
-	trace_hf_transition(rebuild->disk->vol->uuid.b, HF_TRACE_REBUILD, rebuild->nr,
-			    rebuild->state, state);
+	trace_hf_rebuild_state(rebuild->disk->vol, rebuild->nr, rebuild->state, state);
 	rebuild->state = state;
 	hf_event(rebuild->disk->vol, HOLDFAST_EVENT_REBUILD, rebuild->nr);
 }

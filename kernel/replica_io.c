@@ -158,7 +158,10 @@ static void answer(struct hf_replica_io *rio, u8 status)
 
 static void slot_io_end(struct hf_slot_io *io, int error)
 {
-	answer(container_of(io, struct hf_replica_io, io), status_of(error));
+	struct hf_replica_io *rio = container_of(io, struct hf_replica_io, io);
+
+	trace_hf_replica_applied(rio, error);
+	answer(rio, status_of(error));
 }
 
 static bool next_answer(struct hf_conn *conn, struct hf_out *out)
@@ -180,8 +183,7 @@ static bool next_answer(struct hf_conn *conn, struct hf_out *out)
 	out->hdr.cookie = cpu_to_le64(rio->cookie);
 	out->hdr.status = rio->status;
 	out->hdr.stamp = cpu_to_le64(hf_replica_stamp(link));
-	trace_hf_io(HF_STEP_ACKED, link->slot_nr, rio->io.seq, rio->io.offset, rio->io.length,
-		    rio->status);
+	trace_hf_replica_answered(rio, rio->status);
 	/* Never the last reference: the link is not stopped yet. */
 	hf_link_put(free_request(rio));
 	return true;
@@ -292,7 +294,7 @@ static int data_message(struct hf_conn *conn, struct hf_in *in)
 	io->offset = le64_to_cpu(hdr->offset);
 	io->length = le32_to_cpu(hdr->range_len);
 	io->seq = le64_to_cpu(hdr->seq);
-	trace_hf_io(HF_STEP_WIRE_IN, link->slot_nr, io->seq, io->offset, io->length, 0);
+	trace_hf_replica_received(rio, 0);
 	if (!payload_ok(in, rio)) {
 		in->owner = NULL;
 		answer(rio, HF_ST_CHECKSUM);

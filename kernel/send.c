@@ -392,8 +392,7 @@ void hf_primary_sent(struct hf_conn *conn, struct hf_out *out)
 	struct hf_msg *msg = out->owner;
 
 	if (msg)
-		trace_hf_io(HF_STEP_WIRE_OUT, conn->link->slot_nr, msg->seq, msg->offset,
-			    msg->range_len, 0);
+		trace_hf_msg_sent(conn->link->vol, conn->link->slot_nr, msg, 0);
 }
 
 /* ------------------------------------------------ ends of a message, resend */
@@ -401,7 +400,7 @@ void hf_primary_sent(struct hf_conn *conn, struct hf_out *out)
 /* @msg is on no list any more. A worker of the link. */
 void hf_primary_end_msg(struct hf_link *link, struct hf_msg *msg, int error)
 {
-	trace_hf_io(HF_STEP_ACKED, link->slot_nr, msg->seq, msg->offset, msg->range_len, error);
+	trace_hf_msg_acked(link->vol, link->slot_nr, msg, error);
 	if (msg->private_copy)
 		mempool_free(msg->private_copy, copy_pool);
 	msg->private_copy = NULL;
@@ -421,8 +420,7 @@ void hf_primary_again(struct hf_link *link, struct hf_msg *msg)
 		copy_bvecs(msg, copy);
 		msg->private_copy = copy;
 	}
-	trace_hf_io(HF_STEP_AGAIN, link->slot_nr, msg->seq, msg->offset, msg->range_len,
-		    copy ? 0 : -ENOMEM);
+	trace_hf_msg_again(link->vol, link->slot_nr, msg, copy ? 0 : -ENOMEM);
 	spin_lock_irqsave(&link->queue_lock, flags);
 	list_add(&msg->entry, copy ? &link->queued : &link->recopy);
 	spin_unlock_irqrestore(&link->queue_lock, flags);

@@ -25,9 +25,8 @@ static void end_rq(struct hf_disk *disk, struct hf_req *req, blk_status_t status
 	struct hf_pdu *pdu;
 
 	WARN_ON_ONCE(req->sent_mask);
-	trace_hf_io(status ? HF_STEP_FAILED : HF_STEP_COMPLETED, disk->own_nr, req->seq,
-		    req->offset, req->length, blk_status_to_errno(status));
 	if (req->rq) {
+		trace_hf_req_completed(req, HF_TRACE_NO_SLOT, blk_status_to_errno(status));
 		pdu = blk_mq_rq_to_pdu(req->rq);
 		pdu->status = status;
 		list_add_tail(&req->rq->queuelist, &ended->requests);
@@ -46,6 +45,7 @@ static void end_rq(struct hf_disk *disk, struct hf_req *req, blk_status_t status
 
 static void read_again(struct hf_disk *disk, struct hf_req *req)
 {
+	trace_hf_req_again(req, HF_TRACE_NO_SLOT, 0);
 	req->state = HF_REQ_AGAIN;
 	list_move_tail(&req->entry, &disk->serve.again);
 }
@@ -100,7 +100,7 @@ static void launch(struct hf_disk *disk, struct hf_req *req)
 	req->state = HF_REQ_FLYING;
 	req->acked_mask = 0;
 	list_move_tail(&req->entry, &serve->flights);
-	trace_hf_io(HF_STEP_SENT, disk->own_nr, req->seq, req->offset, req->length, 0);
+	trace_hf_req_launched(req, HF_TRACE_NO_SLOT, 0);
 	hf_req_post_local(req);
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		if (!disk->remotes[nr].gets)
@@ -130,6 +130,7 @@ void hf_serve_start_room_waiters(struct hf_disk *disk)
 /* Has its range; in order of arrival behind those that wait for room already. */
 static void granted_write(struct hf_disk *disk, struct hf_req *req)
 {
+	trace_hf_req_granted(req, HF_TRACE_NO_SLOT, 0);
 	req->state = HF_REQ_WAITS_ROOM;
 	list_add_tail(&req->entry, &disk->serve.waits_room);
 }
@@ -143,6 +144,7 @@ static void start(struct hf_disk *disk, struct hf_req *req, struct hf_ended *end
 		return;
 	}
 	if (serve->state != HOLDFAST_DISK_ACTIVE) {
+		trace_hf_req_parked(req, HF_TRACE_NO_SLOT, 0);
 		req->state = HF_REQ_PARKED;
 		list_move_tail(&req->entry, &serve->parked);
 		return;
@@ -160,8 +162,7 @@ static void start(struct hf_disk *disk, struct hf_req *req, struct hf_ended *end
 		list_del_init(&req->entry);
 		if (!hf_overlap_begin(&serve->overlap, &req->range, HF_RANGE_WRITE, req->offset,
 				      req->length)) {
-			trace_hf_io(HF_STEP_WAITS_OVERLAP, disk->own_nr, 0, req->offset,
-				    req->length, 0);
+			trace_hf_req_waits_range(req, HF_TRACE_NO_SLOT, 0);
 			req->state = HF_REQ_WAITS_RANGE;
 			break;
 		}
@@ -212,7 +213,7 @@ static void write_end(struct hf_disk *disk, struct hf_req *req, blk_status_t sta
 	if (!status)
 		hf_overlap_complete(&serve->overlap, &req->range, &ready);
 	hf_overlap_end(&serve->overlap, &req->range, &granted, &ready);
-	trace_hf_io(HF_STEP_RELEASED, disk->own_nr, req->seq, req->offset, req->length, 0);
+	trace_hf_req_released(req, HF_TRACE_NO_SLOT, 0);
 	if (req->seq)
 		serve->window[req->seq % HF_WINDOW].done = true;
 	end_rq(disk, req, status, ended);
@@ -226,7 +227,7 @@ static void make_ghost(struct hf_disk *disk, struct hf_req *req, struct hf_ended
 	struct hf_serve *serve = &disk->serve;
 	struct hf_pdu *pdu = blk_mq_rq_to_pdu(req->rq);
 
-	trace_hf_io(HF_STEP_FAILED, disk->own_nr, req->seq, req->offset, req->length, -EIO);
+	trace_hf_req_completed(req, HF_TRACE_NO_SLOT, -EIO);
 	pdu->status = BLK_STS_IOERR;
 	list_add_tail(&req->rq->queuelist, &ended->requests);
 	req->rq = NULL;
@@ -315,10 +316,12 @@ static void set_stuck(struct hf_serve *serve, struct hf_req *req, bool stuck)
 	if (req->stuck == stuck)
 		return;
 	req->stuck = stuck;
-	if (stuck)
+	if (stuck) {
+		trace_hf_req_held(req, HF_TRACE_NO_SLOT, 0);
 		serve->nr_stuck++;
-	else
+	} else {
 		serve->nr_stuck--;
+	}
 }
 
 /* To every slot that must have it, can get it, and neither has it nor may have it soon. */
@@ -361,7 +364,6 @@ void hf_serve_judge(struct hf_disk *disk, struct hf_req *req, struct hf_ended *e
 		return;
 	}
 	if (!hf_serve_may_complete(disk)) {
-		trace_hf_io(HF_STEP_HELD, disk->own_nr, req->seq, req->offset, req->length, 0);
 		set_stuck(serve, req, true);
 		return;
 	}
@@ -416,7 +418,7 @@ blk_status_t hf_serve_begin(struct hf_disk *disk, struct request *rq)
 		list_del_init(&req->entry);
 		list_add_tail(&req->all_entry, &serve->all);
 		serve->nr_reqs++;
-		trace_hf_io(HF_STEP_ARRIVED, disk->own_nr, 0, req->offset, req->length, 0);
+		trace_hf_req_arrived(req, HF_TRACE_NO_SLOT, 0);
 		start(disk, req, &ended);
 		status = BLK_STS_OK;
 	}
@@ -442,6 +444,7 @@ void hf_serve_local_end(struct hf_slot_io *io, int error)
 	unsigned long flags;
 
 	hf_serve_lock(disk, &ended, &flags);
+	trace_hf_req_acked(req, disk->own_nr, error);
 	req->sent_mask &= ~own;
 	if (req->void_mask & own)
 		req->void_mask &= ~own;
@@ -473,7 +476,7 @@ void hf_serve_remote_done(struct hf_msg *msg, int error)
 	unsigned long flags;
 
 	hf_serve_lock(disk, &ended, &flags);
-	trace_hf_io(HF_STEP_ACKED, part->nr, req->seq, req->offset, req->length, error);
+	trace_hf_req_acked(req, part->nr, error);
 	req->sent_mask &= ~bit;
 	if (req->void_mask & bit)
 		req->void_mask &= ~bit;

@@ -56,7 +56,7 @@ static bool __set_state(struct hf_slot *slot, enum holdfast_slot_state to)
 	if (!legal)
 		return false;
 	WRITE_ONCE(slot->state, to);
-	trace_hf_transition(slot->vol->uuid.b, HF_TRACE_SLOT, slot->nr, from, to);
+	trace_hf_slot_state(slot->vol, slot->nr, from, to);
 	return true;
 }
 
@@ -102,7 +102,7 @@ static void end_io(struct hf_slot_io *io, int error, bool submitted)
 	spin_unlock_irqrestore(&slot->log_lock, flags);
 	if (idle)
 		wake_up_all(&slot->drain_wait);
-	trace_hf_io(HF_STEP_BACKING_END, slot->nr, io->seq, io->offset, io->length, error);
+	trace_hf_io_ended(slot->vol, slot->nr, io, error);
 	io->end(io, error);
 	hf_slot_put(slot);
 }
@@ -202,7 +202,7 @@ static void submit_io(struct hf_slot *slot, struct hf_slot_io *io)
 		end_io(io, -EIO, false);
 		return;
 	}
-	trace_hf_io(HF_STEP_BACKING, slot->nr, io->seq, io->offset, io->length, 0);
+	trace_hf_io_submitted(slot->vol, slot->nr, io, 0);
 	bio = bio_alloc_bioset(slot->data.bdev.bdev, 0, opf_of(io), GFP_NOIO, &slot->bios);
 	bio->bi_private = io;
 	bio->bi_end_io = data_bio_end;
@@ -297,18 +297,22 @@ void __hf_slot_register(struct hf_slot *slot, struct hf_slot_io *io, struct list
 
 	lockdep_assert_held(&slot->log_lock);
 	if (absent) {
+		trace_hf_io_waits_room(slot->vol, slot->nr, io, 0);
 		slot->wanted_bitmaps |= absent;
 		list_add_tail(&io->entry, &slot->roomless);
 		return;
 	}
 	switch (register_in_log(slot, io, marks)) {
 	case HF_AL_READY:
+		trace_hf_io_covered(slot->vol, slot->nr, io, 0);
 		list_add_tail(&io->entry, ready);
 		break;
 	case HF_AL_WAIT:
+		trace_hf_io_waits_log(slot->vol, slot->nr, io, 0);
 		list_add_tail(&io->entry, &slot->logging);
 		break;
 	case HF_AL_FULL:
+		trace_hf_io_waits_room(slot->vol, slot->nr, io, 0);
 		slot->trim_due = true;
 		slot->clean_due |= hf_al_wants_idle_flush(&slot->al);
 		list_add_tail(&io->entry, &slot->roomless);

@@ -11,6 +11,7 @@
 #include <linux/netlink.h>
 #include <linux/slab.h>
 
+#include "compat/compat.h"
 #include "disk.h"
 #include "event.h"
 #include "replica.h"
@@ -45,6 +46,11 @@ void hf_volume_put(struct hf_volume *vol)
 unsigned int hf_volume_generation(void)
 {
 	return atomic_read(&generation);
+}
+
+u32 hf_volume_short(const struct hf_volume *vol)
+{
+	return get_unaligned_be32(vol->uuid.b);
 }
 
 static struct hf_volume *__find(const uuid_t *uuid)

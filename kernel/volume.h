@@ -51,6 +51,8 @@ int hf_volume_remove(struct hf_volume *vol, bool force, struct netlink_ext_ack *
 void hf_volume_remove_all(void);
 /* Grows whenever a volume comes or goes. Any context. */
 unsigned int hf_volume_generation(void);
+/* First eight digits of the UUID, as people see it. Any context. */
+u32 hf_volume_short(const struct hf_volume *vol);
 
 struct hf_volume *hf_volume_get(struct hf_volume *vol);	/* any context */
 void hf_volume_put(struct hf_volume *vol);		/* any context */
