@@ -2,14 +2,15 @@
 /*
  * What the agent does while it leads: keeps the log's members as the state wants
  * them, runs the cluster's planner and proposes what it says, hands leadership
- * over to a voter that hears more.  Which decision follows from which facts is
- * plan.h's matter; losing leadership in the middle of anything is harmless.
+ * over to the voter that lead.h names.  Which decision follows from which facts
+ * is plan.h's matter; losing leadership in the middle of anything is harmless.
  */
 #include "leader.h"
 
 #include <stdlib.h>
 
 #include "heartbeat.h"
+#include "lead.h"
 #include "log_raft.h"
 #include "loop.h"
 #include "rebuilds.h"
@@ -67,57 +68,45 @@ static void leader_members(struct agent *agent)
 		free(addresses[i]);
 }
 
-static uint32_t heard_by(const struct node_report *report, uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < report->nr_heard; i++) {
-		if (report->heard[i].node == id)
-			return report->heard[i].age_ms;
-	}
-	return report->node == id ? 0 : FACTS_NEVER_MS;
-}
-
-/*
- * A node that is cut off from the leader alone gets its reports through, by
- * others, but never the configurations that are committed for it: its I/O would
- * be held for as long as that lasts. So a leader that does not hear a node lets
- * a voter lead that hears that one and all that the leader hears.
- */
 static void hand_over(struct agent *agent, const struct facts *facts)
 {
-	const struct fsm *fsm = agent->fsm;
-	uint32_t fresh_ms = node_scaled(agent, PLAN_FRESH_MS);
-	unsigned int i, n;
+	static const char *const why[] = {
+		[LEAD_HEARS_MORE] = "it hears more nodes",
+		[LEAD_GOES_DOWN] = "this node goes down",
+		[LEAD_FIRST] = "it joined first, and all is quiet",
+	};
+	uint64_t now = loop_now_ms();
+	enum lead_reason reason;
+	bool settled = agent->caught_up && !agent->leader_in_flight &&
+		now - agent->lead_since_ms > node_scaled(agent, agent->lead_settled_ms);
+	uint32_t node;
 
-	if (loop_now_ms() < agent->hand_over_not_before_ms)
+	if (now < agent->hand_over_not_before_ms)
 		return;
-	for (i = 0; i < facts->count; i++) {
-		const struct node_report *report = facts->entries[i].report;
-		bool hears_more = false, hears_all = true;
+	node = lead_choose(agent->fsm, facts, node_scaled(agent, PLAN_FRESH_MS), settled, &reason);
+	if (!node)
+		return;
+	log_info("node %08x shall lead: %s", node, why[reason]);
+	agent->hand_over_not_before_ms = now + node_scaled(agent, NODE_HAND_OVER_MS);
+	/* Where it does not stay, it is asked for less and less often. */
+	if (reason == LEAD_FIRST && agent->lead_settled_ms < LEAD_SETTLED_MAX_MS)
+		agent->lead_settled_ms *= 2;
+	log_raft_transfer(agent->log, node);
+}
 
-		if (report->node == agent->self.id || facts->entries[i].age_ms > fresh_ms ||
-		    heartbeat_age_ms(agent->heartbeat, report->node) > fresh_ms ||
-		    !fsm_node_votes(fsm, report->node))
-			continue;
-		for (n = 0; n < fsm->nr_nodes; n++) {
-			uint32_t id = fsm->nodes[n].id;
-			uint32_t ours = heard_by(facts->entries[0].report, id);
-			uint32_t theirs = heard_by(report, id);
+static void began_to_lead(struct agent *agent)
+{
+	uint64_t now = loop_now_ms();
 
-			/* Not listed: it came a moment ago and is not listened for yet. */
-			if (ours != FACTS_NEVER_MS && ours > 2 * fresh_ms && theirs <= fresh_ms)
-				hears_more = true;
-			if (ours <= fresh_ms && theirs > fresh_ms)
-				hears_all = false;
-		}
-		if (!hears_more || !hears_all)
-			continue;
-		log_info("node %08x hears more nodes: it shall lead", report->node);
-		agent->hand_over_not_before_ms =
-			loop_now_ms() + node_scaled(agent, NODE_HAND_OVER_MS);
-		return log_raft_transfer(agent->log, report->node);
-	}
+	if (!agent->lead_settled_ms ||
+	    now - agent->lead_since_ms > node_scaled(agent, LEAD_FORGET_MS))
+		agent->lead_settled_ms = LEAD_SETTLED_MS;
+	agent->was_leader = true;
+	agent->lead_since_ms = now;
+	agent->leader_in_flight = 0;
+	plan_memory_clear(&agent->memory);
+	log_info("this node leads now");
+	log_raft_barrier(agent->log, leader_caught_up, agent);
 }
 
 void leader_look(struct agent *agent)
@@ -129,13 +118,8 @@ void leader_look(struct agent *agent)
 	struct facts facts;
 	unsigned int i;
 
-	if (!agent->was_leader) {
-		agent->was_leader = true;
-		agent->leader_in_flight = 0;
-		plan_memory_clear(&agent->memory);
-		log_info("this node leads now");
-		log_raft_barrier(agent->log, leader_caught_up, agent);
-	}
+	if (!agent->was_leader)
+		began_to_lead(agent);
 	if (!agent->fsm->initialized)
 		return;
 	leader_members(agent);

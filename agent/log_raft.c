@@ -52,6 +52,10 @@ struct log_raft {
 	int (*io_start)(struct raft_io *io, unsigned int msecs, raft_io_tick_cb tick,
 			raft_io_recv_cb recv);
 	raft_io_recv_cb io_recv;
+	raft_io_tick_cb io_tick;
+	uint64_t last_tick_ms;
+	bool listening;			/* a tick was late: not acted upon */
+	enum raft_state state;		/* of libraft, as it was logged last */
 
 	struct proposal *proposals;
 	struct raft_change change;
@@ -152,13 +156,34 @@ static void io_recv(struct raft_io *io, struct raft_message *msg)
 	lr->io_recv(io, msg);
 }
 
+/*
+ * A node that stood still for a moment finds its timers expired and what the
+ * others sent meanwhile unread. It reads first: else a leader would step down,
+ * and a follower ask for votes, though nobody was missing but itself.
+ */
+static void io_tick(struct raft_io *io)
+{
+	struct log_raft *lr = from_io(io);
+	uint64_t now = loop_now_ms(), late = now - lr->last_tick_ms;
+
+	lr->last_tick_ms = now;
+	lr->listening = !lr->listening && late > scaled(lr, LOG_RAFT_LATE_MS);
+	if (lr->listening)
+		log_info("raft: a tick came after %llu ms: listening first",
+			 (unsigned long long)late);
+	else
+		lr->io_tick(io);
+}
+
 static int io_start(struct raft_io *io, unsigned int msecs, raft_io_tick_cb tick,
 		    raft_io_recv_cb recv)
 {
 	struct log_raft *lr = from_io(io);
 
 	lr->io_recv = recv;
-	return lr->io_start(io, msecs, tick, io_recv);
+	lr->io_tick = tick;
+	lr->last_tick_ms = loop_now_ms();
+	return lr->io_start(io, msecs, io_tick, io_recv);
 }
 
 static void trace_emit(struct raft_tracer *tracer, int type, const void *info)
@@ -170,10 +195,30 @@ static void trace_emit(struct raft_tracer *tracer, int type, const void *info)
 		log_debug("raft: %s", i->diagnostic.message);
 }
 
+/*
+ * A leader gives up later than followers look for another: one voter of three
+ * is away, the other stands still for a second; by giving up at once it would
+ * only make an election, and could lead again no sooner than after it.
+ */
+static void state_changed(struct log_raft *lr, enum raft_state state)
+{
+	unsigned int ms = state == RAFT_LEADER ? LOG_RAFT_LEADER_MS : LOG_RAFT_ELECTION_MS;
+
+	if (lr->state != RAFT_UNAVAILABLE && state != RAFT_UNAVAILABLE)
+		log_info("raft: %s, was %s; term %llu", raft_state_name(state),
+			 raft_state_name(lr->state),
+			 (unsigned long long)raft_current_term(&lr->raft));
+	if (state == RAFT_LEADER || lr->state == RAFT_LEADER)
+		raft_set_election_timeout(&lr->raft, scaled(lr, ms));
+	lr->state = state;
+}
+
 static void step_cb(struct raft *raft)
 {
 	struct log_raft *lr = raft->data;
 
+	if (raft_state(raft) != lr->state)
+		state_changed(lr, raft_state(raft));
 	lr->ops->kick(lr->data);
 }
 

@@ -12,6 +12,8 @@
 
 enum {
 	LOG_RAFT_ELECTION_MS	= 1000,	/* scaled; heartbeat is a tenth of it */
+	LOG_RAFT_LEADER_MS	= 2000,	/* scaled: a leader that reaches no majority gives up */
+	LOG_RAFT_LATE_MS	= 500,	/* scaled: a tick so late is not acted upon */
 	LOG_RAFT_SEGMENT_BYTES	= 1 << 20,
 	LOG_RAFT_SNAPSHOT_EVERY	= 1024,	/* commands; a quarter of them stays in the log */
 };

@@ -98,6 +98,8 @@ struct agent {
 	uint32_t last_leader;
 	struct plan_memory memory;
 	uint64_t hand_over_not_before_ms;
+	uint64_t lead_since_ms;
+	unsigned int lead_settled_ms;	/* unscaled; how long it leads before it gives way */
 	unsigned int leader_in_flight;	/* proposals of the leader's planner */
 	uint64_t leader_wait_until_ms;
 	struct node_proposal *proposals;
