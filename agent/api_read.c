@@ -161,6 +161,26 @@ static void add_disk(json_t *json, const struct kernel_disk *disk)
 		"held", (int)disk->held, "holding_ms", (int)disk->holding_ms));
 }
 
+/* What all copies take of their drives, and of what part of their size that is. */
+static void add_allocated(json_t *json, const struct fsm_volume *vol,
+			  const struct api_volume *state)
+{
+	u64 bytes = 0, size = 0;
+	unsigned int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		const struct kernel_slot *slot = state->slots[i].kernel;
+
+		if (!vol->conf.slots[i].node || !slot)
+			continue;
+		bytes += slot->allocated_bytes;
+		size += vol->conf.size_bytes;
+	}
+	json_object_set_new(json, "allocated_bytes", json_integer((json_int_t)bytes));
+	json_object_set_new(json, "allocated_pct", json_real(size ? 100.0 * (double)bytes /
+							     (double)size : 0));
+}
+
 /* SSD only if every copy's device is one. */
 static const char *drive_of(const struct agent *agent, const struct fsm_volume *vol)
 {
@@ -198,8 +218,7 @@ json_t *api_volume_json(struct agent *agent, const struct fsm_volume *vol)
 			 "term", (json_int_t)vol->conf.term, "epoch", (json_int_t)vol->conf.epoch,
 			 "slots", slots_json(agent, vol, &state));
 	json_object_set_new(json, "served", json_boolean(state.served_on));
-	json_object_set_new(json, "allocated_bytes", json_integer((json_int_t)
-		vol->conf.size_bytes * __builtin_popcount(hf_conf_used_mask(&vol->conf))));
+	add_allocated(json, vol, &state);
 	json_object_set_new(json, "replacement_on", name_json(agent, vol->place.node));
 	json_object_set_new(json, "healthy", json_boolean(state.is_healthy));
 	json_object_set_new(json, "attach", json_string(vol->attach_mode == FSM_ATTACH_AUTO ?

@@ -365,6 +365,43 @@ void drives_report(const struct drives *drives, struct storage_report *report)
 	}
 }
 
+/* Of the data device of a slot: 0 while it has not been seen. */
+static u64 allocated(const struct drives *drives, const struct fsm_backing *backing)
+{
+	const char *name = strrchr(backing->data_path, '/');
+	const struct one *one;
+	unsigned int i;
+
+	for (one = drives->all; one && name; one = one->next) {
+		if (one->drive.id != backing->drive)
+			continue;
+		for (i = 0; i < one->seen.list.count; i++) {
+			if (!strcmp(one->seen.list.items[i].name, name + 1))
+				return one->seen.list.items[i].used_bytes;
+		}
+	}
+	return 0;
+}
+
+void drives_fill_allocated(const struct drives *drives, struct kernel_view *view)
+{
+	const struct fsm *fsm = drives->agent->fsm;
+	unsigned int i;
+
+	for (i = 0; i < view->nr_volumes; i++) {
+		const struct fsm_volume *vol = fsm_volume_by_uuid(fsm, view->volumes[i].uuid);
+		struct kernel_slot *slot = &view->volumes[i].slot;
+		const struct fsm_backing *backing;
+
+		if (slot->state == HOLDFAST_SLOT_NONE || !vol)
+			continue;
+		backing = fsm_slot_backing(fsm, vol, slot->slot_nr);
+		if (backing)
+			slot->allocated_bytes = backing->drive ? allocated(drives, backing) :
+				vol->conf.size_bytes;
+	}
+}
+
 struct drives *drives_open(struct agent *agent)
 {
 	struct drives *drives = xcalloc(1, sizeof(*drives));

@@ -23,4 +23,7 @@ void drives_hurry(struct drives *drives);
 /* What others are told. */
 void drives_report(const struct drives *drives, struct storage_report *report);
 
+/* Fills in what the slots of @view take of their drives. */
+void drives_fill_allocated(const struct drives *drives, struct kernel_view *view);
+
 #endif /* AGENT_DRIVES_H */

@@ -18,6 +18,8 @@
  * struct kernel_slot - LOCAL_SLOT
  * @attach_error: the agent's own: -errno of its last SLOT_ATTACH that failed
  *	since the slot was last up, else 0
+ * @allocated_bytes: the agent's own: what the data device takes of its drive, as
+ *	it saw last; of a pair: all of the volume's size
  */
 struct kernel_slot {
 	u8	state;			/* enum holdfast_slot_state; NONE: no slot */
@@ -32,6 +34,7 @@ struct kernel_slot {
 	s32	error;
 	s32	attach_error;
 	u64	own_dirty_bytes;
+	u64	allocated_bytes;
 };
 
 struct kernel_disk {

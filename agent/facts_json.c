@@ -28,6 +28,7 @@ static json_t *slot_to_json(const struct kernel_slot *slot)
 	json_put(&json, "error", json_integer(slot->error));
 	json_put(&json, "attach_error", json_integer(slot->attach_error));
 	json_put_uint(&json, "own_dirty_bytes", slot->own_dirty_bytes);
+	json_put_uint(&json, "allocated_bytes", slot->allocated_bytes);
 	return json;
 }
 
@@ -48,6 +49,7 @@ static int slot_from_json(const json_t *json, struct kernel_slot *slot, char *wh
 	slot->error = json_take_int(&r, "error", INT32_MIN, INT32_MAX);
 	slot->attach_error = json_take_int(&r, "attach_error", INT32_MIN, INT32_MAX);
 	slot->own_dirty_bytes = json_take_uint(&r, "own_dirty_bytes", 0, INT64_MAX);
+	slot->allocated_bytes = json_take_uint(&r, "allocated_bytes", 0, INT64_MAX);
 	return json_reader_end(&r);
 }
 

@@ -272,6 +272,7 @@ void node_make_report(struct agent *agent, struct node_report *report)
 		log_error("out of memory");
 		abort();
 	}
+	drives_fill_allocated(agent->drives, &report->view);
 }
 
 /*

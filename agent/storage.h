@@ -57,6 +57,7 @@ struct storage_made {
 struct storage_item {
 	char		name[STORAGE_NAME_BYTES];
 	uint64_t	bytes;
+	uint64_t	used_bytes;	/* thin: what the pool gave to it; else all */
 	bool		is_ours;
 };
 

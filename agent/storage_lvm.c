@@ -251,6 +251,8 @@ int storage_drive_list(const struct storage_drive *drive, struct storage_list *l
 			continue;
 		snprintf(item->name, sizeof(item->name), "%s", lvs.lvs[i].name);
 		item->bytes = lvs.lvs[i].size_bytes;
+		item->used_bytes = *lvs.lvs[i].pool ?
+			item->bytes / 10000 * lvs.lvs[i].data_pct : item->bytes;
 		item->is_ours = lvs.lvs[i].is_ours;
 		list->count++;
 	}

@@ -64,17 +64,15 @@ void cli_print_volumes(FILE *to, const json_t *volumes)
 void cli_print_volumes_all(FILE *to, const json_t *volumes)
 {
 	const json_t *vol;
-	char size[32];
 	size_t i;
 
 	fprintf(to, "%-20s %-9s %-5s %-20s%8s %10s  %-15s %-8s  %s\n", "NODENAME", "VDISK",
 		"DRIVE", "TYPE", "SIZE", "ALLOCATED", "STATUS", "UUID", "VOLUMENAME");
 	json_array_foreach(volumes, i, vol) {
-		size_format((uint64_t)json_integer_value(json_object_get(vol, "allocated_bytes")),
-			    size, sizeof(size));
-		fprintf(to, "%-20s %-9s %-5s %-20s%8s %10s  %-15s %-8.8s  %s\n",
+		fprintf(to, "%-20s %-9s %-5s %-20s%8s %9.1f%%  %-15s %-8.8s  %s\n",
 			cli_text(vol, "attached_on"), cli_text(vol, "vdisk"),
-			cli_text(vol, "drive"), cli_text(vol, "type"), cli_text(vol, "size"), size,
+			cli_text(vol, "drive"), cli_text(vol, "type"), cli_text(vol, "size"),
+			json_real_value(json_object_get(vol, "allocated_pct")),
 			cli_text(vol, "status"), cli_text(vol, "uuid"), cli_text(vol, "name"));
 	}
 }
@@ -166,6 +164,9 @@ void cli_print_volume(FILE *to, const json_t *vol)
 		cli_text(vol, "vdisk"), "Uuid", cli_text(vol, "uuid"));
 	fprintf(to, "%-12s%s\n%-12s%s\n%-12s%s\n", "Size", cli_text(vol, "size"), "Type",
 		cli_text(vol, "type"), "Status", cli_text(vol, "status"));
+	fprintf(to, "%-12s%.1f%%, %lldMB in all copies\n", "Allocated",
+		json_real_value(json_object_get(vol, "allocated_pct")),
+		json_integer_value(json_object_get(vol, "allocated_bytes")) >> 20);
 	if (*cli_text(vol, "trouble"))
 		fprintf(to, "%-12s%s\n", "Because", cli_text(vol, "trouble"));
 	if (*on)

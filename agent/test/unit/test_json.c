@@ -336,7 +336,7 @@ static void fill_report(struct node_report *report)
 	vol->slot = (struct kernel_slot){ .state = HOLDFAST_SLOT_FAILED, .slot_nr = 1,
 		.unclean = true, .life = UINT64_MAX, .incarnation = 5, .promise_ms = 1,
 		.log_used = 2, .log_entries = 3, .backing_busy = 4, .error = -5,
-		.attach_error = -6, .own_dirty_bytes = 7 };
+		.attach_error = -6, .own_dirty_bytes = 7, .allocated_bytes = 8 };
 	vol->disk = (struct kernel_disk){ .state = HOLDFAST_DISK_ACTIVE, .instance = UINT64_MAX,
 		.openers = 1, .in_flight = 2, .held = 3, .holding_ms = 4, .stable = 5,
 		.seq = UINT64_MAX };
