@@ -129,12 +129,17 @@ def wait_volume(node, name, condition, seconds):
     on(node, f"holdfast volume wait {name} {condition} --timeout {seconds}", timeout=seconds + 20)
 
 
-def build(sabotage=None, kernel="6.1"):
-    """Agent and module; the lab takes the module from the environment."""
+def build_clients():
+    """The agent, and the clients of the tests."""
     subprocess.run(["make", "--no-print-directory", "-s", "-C", os.path.join(REPO, "agent")],
                    check=True, timeout=600)
     subprocess.run(["make", "--no-print-directory", "-s", "-C",
                     os.path.join(REPO, "selftests", "tools")], check=True, timeout=120)
+
+
+def build(sabotage=None, kernel="6.1"):
+    """Agent and module; the lab takes the module from the environment."""
+    build_clients()
     command = [os.path.join(REPO, "scripts", "build-module"), "--kernel", kernel]
     if sabotage:
         command += ["--sabotage", sabotage]

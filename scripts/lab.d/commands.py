@@ -124,6 +124,7 @@ def up_config(args):
         "disks": args.disks, "disk_bytes": args.disk or (
             4 << 30 if debian else (1 << 30) + (16 << 20)),
         "meta_mib": args.meta_mib, "state_mib": 64, "early": args.early,
+        "record": args.record,
         "accel": name, "accel_args": accel_args, "accel_append": append,
         "machine": "pc", "append": args.append, "plugin": image.powercut(),
         "boot_timeout": args.boot_timeout or (900 if debian else 120),
@@ -426,6 +427,8 @@ def parser():
     p.add_argument("--cold", action="store_true",
                    help="boot instead of going on from a saved state")
     p.add_argument("--meta-mib", type=int, default=16, metavar="MIB")
+    p.add_argument("--record", action="store_true",
+                   help="keep every write and flush of every disk in NAME.log beside its image")
     p.add_argument("--early", type=int, default=0, metavar="PERCENT",
                    help="blocks written again that the disk writes back early")
     p.add_argument("--accel", default="auto", choices=["auto", "kvm", "tcg"])

@@ -27,13 +27,13 @@ MODULES = """
     virtio_pci virtio_blk virtio_net virtio_console crc32c_intel crc32c_generic
     libcrc32c loop null_blk brd configfs dm_mod dm_flakey dm_snapshot dm_delay
     dm_log_writes dm_thin_pool scsi_debug sd_mod sch_netem sch_ingress sch_tbf
-    sch_prio cls_u32 cls_matchall act_gact act_mirred tls lz4 lz4_compress ext4
+    sch_prio cls_u32 cls_matchall act_gact act_mirred tls lz4 lz4_compress ext4 xfs
     nvme_tcp nvmet_tcp nvme_loop
 """.split()
 
 # Real tools where busybox's applet will not do, or has none.
 TOOLS = ["/sbin/mke2fs", "/sbin/e2fsck", "/sbin/dumpe2fs", "/sbin/tune2fs",
-         "/sbin/resize2fs", "/sbin/tc", "/sbin/ip", "/sbin/dmsetup",
+         "/sbin/resize2fs", "/sbin/mkfs.xfs", "/sbin/tc", "/sbin/ip", "/sbin/dmsetup",
          "/sbin/blkid", "/sbin/wipefs", "/bin/kmod", "/bin/dash", "/bin/ss",
          "/bin/mountpoint", "/bin/lsblk", "/usr/bin/flock", "/usr/bin/pgrep"]
 # dash is the shell: busybox's prefers its own applets to any file in PATH.
@@ -130,7 +130,8 @@ def labd():
 
 def powercut():
     return compiled("powercut.so",
-                    ["powercut.c", "powercut_cache.c", "powercut_cache.h"],
+                    ["powercut.c", "powercut_cache.c", "powercut_cache.h",
+                     "powercut_log.c", "powercut_log.h"],
                     "-shared", "-fPIC", "-pthread")
 
 

@@ -100,6 +100,8 @@ class Node:
         cmd = ["nbdkit", "-f", "-t", "16", "-U", sock, self.lab.config["plugin"],
                "dir=" + self.images(), f"control-fd={theirs.fileno()}",
                f"early={self.lab.config['early']}"] + args + self.bases()
+        if self.lab.config.get("record"):
+            cmd.append("record=1")
         with theirs:
             self.nbdkit = self._spawn(cmd, "nbdkit.log", (theirs.fileno(),))
         self.disk_control = await asyncio.open_unix_connection(sock=mine)

@@ -13,7 +13,7 @@
  *
  * Parameters: dir=FOLDER, disk=NAME:BYTES (repeated), base=NAME:FILE (after the
  * disk: what it holds where it was never written), control-fd=N, early=PERCENT,
- * cache=BYTES per disk.
+ * cache=BYTES per disk, record=1 (each disk's requests go to NAME.log, powercut_log.h).
  *
  * Control, one line each way on control-fd; "ready" is said when serving:
  *   cut none|all|SEED [UNIT]   end of power: "ok dirty=N kept=M", then exit
@@ -40,6 +40,7 @@
 #include <nbdkit-plugin.h>
 
 #include "powercut_cache.h"
+#include "powercut_log.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
@@ -51,6 +52,7 @@ static unsigned int nr_disks;
 static const char *dir;
 static int control_fd = -1;
 static unsigned int early_percent;
+static bool record;
 static uint64_t cache_bytes = 64 << 20;
 static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t fault_changed = PTHREAD_COND_INITIALIZER;
@@ -168,6 +170,8 @@ static int pc_pwrite(void *handle, const void *buf, uint32_t len, uint64_t at,
 	} else {
 		ret = cache_write(d, buf, len, at);
 	}
+	if (!ret)
+		ret = log_note(d, flags & NBDKIT_FLAG_FUA ? LOG_WRITE_FUA : LOG_WRITE, buf, len, at);
 	pthread_mutex_unlock(&d->lock);
 	if (ret)
 		nbdkit_error("%s: write: %m", d->name);
@@ -193,6 +197,8 @@ static int pc_zero(void *handle, uint32_t len, uint64_t at, uint32_t flags)
 	} else {
 		ret = cache_write(d, NULL, len, at);
 	}
+	if (!ret)
+		ret = log_note(d, flags & NBDKIT_FLAG_FUA ? LOG_ZERO_FUA : LOG_ZERO, NULL, len, at);
 	pthread_mutex_unlock(&d->lock);
 	return ret;
 }
@@ -208,6 +214,8 @@ static int pc_flush(void *handle, uint32_t flags)
 	pthread_mutex_lock(&d->lock);
 	d->flushes++;
 	ret = cache_flush(d);
+	if (!ret)
+		ret = log_note(d, LOG_FLUSH, NULL, 0, 0);
 	pthread_mutex_unlock(&d->lock);
 	return ret;
 }
@@ -352,7 +360,7 @@ static int add_disk(const char *value)
 	memcpy(d->name, value, colon - value);
 	d->size = strtoull(colon + 1, NULL, 0);
 	d->random = name_hash(d->name);
-	d->fd = d->base_fd = -1;
+	d->fd = d->base_fd = d->log_fd = -1;
 	pthread_mutex_init(&d->lock, NULL);
 	if (!d->size || d->size % BLOCK) {
 		nbdkit_error("%s: size must be a multiple of %u", d->name, BLOCK);
@@ -397,6 +405,8 @@ static int pc_config(const char *key, const char *value)
 		control_fd = atoi(value);
 	else if (!strcmp(key, "early"))
 		early_percent = strtoul(value, NULL, 0);
+	else if (!strcmp(key, "record"))
+		record = strtoul(value, NULL, 0);
 	else if (!strcmp(key, "cache"))
 		cache_bytes = strtoull(value, NULL, 0);
 	else {
@@ -455,6 +465,11 @@ static int pc_get_ready(void)
 			free(path);
 			return -1;
 		}
+		if (record && log_open(d, dir) < 0) {
+			nbdkit_error("%s: its log: %m", d->name);
+			free(path);
+			return -1;
+		}
 		if (map_own(d) < 0) {
 			free(path);
 			return -1;
@@ -468,7 +483,7 @@ static struct nbdkit_plugin plugin = {
 	.name = "powercut",
 	.longname = "disks with a volatile write cache",
 	.config = pc_config,
-	.config_help = "dir=FOLDER disk=NAME:BYTES... [base=NAME:FILE]... [control-fd=N] [early=PERCENT] [cache=BYTES]",
+	.config_help = "dir=FOLDER disk=NAME:BYTES... [base=NAME:FILE]... [control-fd=N] [early=PERCENT] [cache=BYTES] [record=1]",
 	.get_ready = pc_get_ready,
 	.after_fork = pc_after_fork,
 	.open = pc_open,

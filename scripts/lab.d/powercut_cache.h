@@ -36,6 +36,7 @@ struct disk {
 	uint64_t random;		/* lock */
 	uint64_t cache_bytes;		/* const while serving */
 	unsigned int early_percent;	/* const while serving */
+	int log_fd;			/* -1: nothing is recorded */
 	enum fault fault;		/* fault_lock */
 	unsigned int slow_ms;		/* fault_lock */
 };
@@ -64,5 +65,9 @@ int cache_flush(struct disk *d);
 void cache_forget(struct disk *d, uint64_t len, uint64_t at);
 /* Lays what the cache holds over @buf, which was read from the image. */
 void cache_read(struct disk *d, char *buf, uint32_t len, uint64_t at);
+
+/* powercut_log.c; 0, or -1 with errno. @data NULL: zeroes, or a flush. */
+int log_open(struct disk *d, const char *dir);
+int log_note(struct disk *d, unsigned int kind, const void *data, uint64_t len, uint64_t at);
 
 #endif
