@@ -16,23 +16,27 @@
 
 #define RECORD_MAGIC 0x006365726f696668ull	/* "hfiorec" */
 
+static uint32_t crc_table[256];
+
+/* Before main(): two threads that filled it at the same time saw torn records. */
+static __attribute__((constructor)) void fill_crc_table(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+
+		for (int bit = 0; bit < 8; bit++)
+			c = c & 1 ? (c >> 1) ^ 0x82f63b78u : c >> 1;
+		crc_table[i] = c;
+	}
+}
+
 uint32_t crc32c(const void *data, size_t bytes)
 {
-	static uint32_t table[256];
 	const uint8_t *p = data;
 	uint32_t crc = ~0u;
 
-	if (!table[1]) {
-		for (uint32_t i = 0; i < 256; i++) {
-			uint32_t c = i;
-
-			for (int bit = 0; bit < 8; bit++)
-				c = c & 1 ? (c >> 1) ^ 0x82f63b78u : c >> 1;
-			table[i] = c;
-		}
-	}
 	while (bytes--)
-		crc = table[(crc ^ *p++) & 0xff] ^ (crc >> 8);
+		crc = crc_table[(crc ^ *p++) & 0xff] ^ (crc >> 8);
 	return ~crc;
 }
 
