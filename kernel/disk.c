@@ -27,6 +27,7 @@
 
 struct workqueue_struct *hf_disk_wq;
 struct workqueue_struct *hf_job_wq;
+static struct workqueue_struct *teardown_wq;
 
 static void disk_free(struct kref *refs)
 {
@@ -50,12 +51,26 @@ void hf_disk_put(struct hf_disk *disk)
 	kref_put(&disk->refs, disk_free);
 }
 
-void hf_disk_queue(struct hf_disk *disk, struct work_struct *work)
+static void queue_on(struct workqueue_struct *wq, struct hf_disk *disk, struct work_struct *work)
 {
 	hf_disk_get(disk);
 	/* Queued already: that one holds a reference. Never the last one here. */
-	if (!queue_work(hf_job_wq, work))
+	if (!queue_work(wq, work))
 		hf_disk_put(disk);
+}
+
+void hf_disk_queue(struct hf_disk *disk, struct work_struct *work)
+{
+	queue_on(hf_job_wq, disk, work);
+}
+
+/*
+ * The teardown waits for jobs. On their own queue it would, when memory is short
+ * and the queue's rescuer runs it, wait for works that only this rescuer can run.
+ */
+void hf_disk_queue_teardown(struct hf_disk *disk)
+{
+	queue_on(teardown_wq, disk, &disk->teardown_work);
 }
 
 /* ------------------------------------------------------------------- jobs */
@@ -524,11 +539,16 @@ int hf_disk_init(void)
 	hf_job_wq = alloc_workqueue("holdfast_job", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!hf_job_wq)
 		goto destroy_disk_wq;
+	teardown_wq = alloc_workqueue("holdfast_teardown", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!teardown_wq)
+		goto destroy_job_wq;
 	err = hf_gendisk_init();
 	if (err)
-		goto destroy_job_wq;
+		goto destroy_teardown_wq;
 	return 0;
 
+destroy_teardown_wq:
+	destroy_workqueue(teardown_wq);
 destroy_job_wq:
 	destroy_workqueue(hf_job_wq);
 destroy_disk_wq:
@@ -538,7 +558,8 @@ destroy_disk_wq:
 
 void hf_disk_exit(void)
 {
-	/* Teardowns that still run end here. */
+	/* Teardowns that still run end here, and then what they queued. */
+	destroy_workqueue(teardown_wq);
 	destroy_workqueue(hf_job_wq);
 	destroy_workqueue(hf_disk_wq);
 	hf_gendisk_exit();

@@ -98,6 +98,7 @@ void hf_disk_thaw(struct hf_disk *disk);
 void hf_disk_wait_gone(struct hf_disk *disk);
 /* Queue one of the works above on hf_job_wq with a reference; any context. */
 void hf_disk_queue(struct hf_disk *disk, struct work_struct *work);
+void hf_disk_queue_teardown(struct hf_disk *disk);	/* the same, on a queue of its own */
 
 int hf_disk_init(void);
 void hf_disk_exit(void);

@@ -40,7 +40,7 @@ void hf_serve_set_state(struct hf_disk *disk, enum holdfast_disk_state state)
 	hf_event_send(disk->vol, &facts);
 	wake_up(&disk->wait);
 	if (state == HOLDFAST_DISK_DEAD)
-		hf_disk_queue(disk, &disk->teardown_work);
+		hf_disk_queue_teardown(disk);
 }
 
 u8 hf_serve_required_mask(const struct hf_disk *disk)
