@@ -22,9 +22,16 @@
 #include "trace.h"
 #include "volume.h"
 
+/*
+ * The worker begins I/O of its own, so it has a reference. A slot that lost its
+ * last one is on its way out, and its log says enough: nothing is begun for it.
+ */
 void __hf_log_kick(struct hf_slot *slot)
 {
-	queue_work(hf_slot_wq, &slot->log_work);
+	if (!kref_get_unless_zero(&slot->refs))
+		return;
+	if (!queue_work(hf_slot_wq, &slot->log_work))
+		hf_slot_put(slot);
 }
 
 /* Runs while there is something to watch, and stops by itself. */
@@ -191,6 +198,7 @@ void hf_log_work(struct work_struct *work)
 	}
 	mutex_unlock(&slot->meta_lock);
 	memalloc_noio_restore(noio);
+	hf_slot_put(slot);
 }
 
 /* ------------------------------------------------------------------- watch */
@@ -270,8 +278,8 @@ static void run_worker(struct hf_slot *slot, bool with_clean)
 	spin_lock_irqsave(&slot->log_lock, flags);
 	slot->clean_due |= with_clean;
 	slot->trim_due = true;
+	__hf_log_kick(slot);
 	spin_unlock_irqrestore(&slot->log_lock, flags);
-	queue_work(hf_slot_wq, &slot->log_work);
 	flush_work(&slot->log_work);
 	wait_event_timeout(slot->drain_wait, !cleaning(slot),
 			   msecs_to_jiffies(hf_time_ms(HF_DEVICE_TIMEOUT_MS)));

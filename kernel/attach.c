@@ -69,6 +69,7 @@ static void free_slot(struct work_struct *work)
 {
 	struct hf_slot *slot = container_of(work, struct hf_slot, free_work);
 
+	/* The watch begins nothing; the worker of the log may still be leaving. */
 	cancel_delayed_work_sync(&slot->watch_work);
 	cancel_work_sync(&slot->log_work);
 	cancel_work_sync(&slot->submit_work);

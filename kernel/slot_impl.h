@@ -123,8 +123,8 @@ void hf_log_watch_work(struct work_struct *work);
 int hf_log_load(struct hf_slot *slot);
 int hf_log_write_records(struct hf_slot *slot);		/* meta_lock held */
 int hf_log_empty(struct hf_slot *slot);			/* before a clean detach */
-void __hf_log_kick(struct hf_slot *slot);		/* any context, with a reference */
-void __hf_log_watch(struct hf_slot *slot);		/* the same */
+void __hf_log_kick(struct hf_slot *slot);		/* any context */
+void __hf_log_watch(struct hf_slot *slot);		/* any context, with a reference */
 
 /* adopt.c; meta_lock held */
 int hf_adopt_data(struct hf_slot *slot, const struct hf_conf_data *old,
