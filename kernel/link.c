@@ -235,15 +235,18 @@ static int adopt_socket(struct hf_conn *conn, struct netlink_ext_ack *extack)
 	write_unlock_bh(&sk->sk_callback_lock);
 
 	tcp_sock_set_nodelay(sk);
+	/* Its flags and its account of memory are the network stack's too. */
+	lock_sock(sk);
 	sk_set_memalloc(sk);
 	sk->sk_allocation = GFP_NOIO | __GFP_MEMALLOC;
 	sk->sk_use_task_frag = false;
+	release_sock(sk);
 	conn->adopted = true;
 	return 0;
 }
 
-/* Back to what it was; no callback of ours runs or begins after this. */
-static void release_socket(struct hf_conn *conn)
+/* No callback of ours runs or begins after this. */
+static void release_callbacks(struct hf_conn *conn)
 {
 	struct sock *sk;
 
@@ -256,8 +259,20 @@ static void release_socket(struct hf_conn *conn)
 	sk->sk_write_space = conn->saved_write_space;
 	sk->sk_state_change = conn->saved_state_change;
 	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* The rest of what adopt_socket() changed; nobody of ours uses the socket any more. */
+static void release_socket(struct hf_conn *conn)
+{
+	struct sock *sk;
+
+	if (!conn->adopted)
+		return;
+	sk = conn->sock->sk;
+	lock_sock(sk);
 	sk->sk_allocation = GFP_KERNEL;
 	sk_clear_memalloc(sk);
+	release_sock(sk);
 	conn->adopted = false;
 }
 
@@ -316,10 +331,11 @@ static int conn_open(struct hf_conn *conn, int fd, const struct hf_conn_ops *ops
 /* Ends the worker of a connection. stop_work alone, after "stopped" is set. */
 static void conn_stop(struct hf_conn *conn)
 {
-	release_socket(conn);
+	release_callbacks(conn);
 	if (conn->sock)
 		kernel_sock_shutdown(conn->sock, SHUT_RDWR);
 	cancel_work_sync(&conn->work);
+	release_socket(conn);
 }
 
 static void conn_put_socket(struct hf_conn *conn)
@@ -452,6 +468,7 @@ int hf_link_adopt_sockets(struct hf_link *link, int fd_control, int fd_data,
 		return 0;
 	/* Not started: no worker ever looked at it, so nothing else can end it. */
 	hf_link_set_state(link, HOLDFAST_LINK_DOWN);
+	release_callbacks(&link->control);
 	release_socket(&link->control);
 	conn_put_socket(&link->control);
 	return error;
