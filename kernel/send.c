@@ -493,7 +493,7 @@ void hf_primary_fail_all(struct hf_link *link)
 
 static void *alloc_copy(gfp_t gfp, void *data)
 {
-	return kvmalloc(HF_MAX_IO_BYTES, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	return kvmalloc(HF_MAX_IO_BYTES, GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
 }
 
 static void free_copy(void *copy, void *data)
