@@ -11,7 +11,6 @@
 #include "conf.h"
 
 #include <linux/netlink.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -85,7 +84,6 @@ int hf_conf_adopt(struct hf_volume *vol, const struct hf_conf_data *offer, bool 
 		  struct netlink_ext_ack *extack)
 {
 	struct hf_conf *have, *conf;
-	unsigned int noio;
 	int err;
 
 	lockdep_assert_held(&vol->conf_lock);
@@ -94,13 +92,9 @@ int hf_conf_adopt(struct hf_volume *vol, const struct hf_conf_data *offer, bool 
 	if (err)
 		return err == -EALREADY ? 0 : err;
 
-	/* Held I/O may wait for this very adoption: no reclaim through it. */
-	noio = memalloc_noio_save();
 	conf = kzalloc(sizeof(*conf), GFP_KERNEL);
-	if (!conf) {
-		err = -ENOMEM;
-		goto out;
-	}
+	if (!conf)
+		return -ENOMEM;
 	conf->data = *offer;
 	if (vol->disk)
 		hf_disk_before_conf(vol->disk, offer);
@@ -111,9 +105,8 @@ int hf_conf_adopt(struct hf_volume *vol, const struct hf_conf_data *offer, bool 
 		if (err && hf_slot_usable(vol->slot)) {
 			refuse(extack, "the local slot could not adopt the configuration", err);
 			kfree(conf);
-			goto out;
+			return err;
 		}
-		err = 0;
 	}
 	rcu_assign_pointer(vol->conf, conf);
 	trace_hf_adopt(vol, offer->term, offer->epoch, offer->in_sync_mask, from_link);
@@ -123,7 +116,5 @@ int hf_conf_adopt(struct hf_volume *vol, const struct hf_conf_data *offer, bool 
 	hf_event(vol, HOLDFAST_EVENT_CONF, HF_EVENT_NO_SLOT);
 	if (have)
 		kfree_rcu(have, rcu);
-out:
-	memalloc_noio_restore(noio);
-	return err;
+	return 0;
 }

@@ -130,7 +130,7 @@ static void control_work(struct work_struct *work)
 	struct hf_volume *vol = disk->vol;
 	bool forget = false;
 
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	if (READ_ONCE(disk->serve.state) != HOLDFAST_DISK_DEAD) {
 		adopt_offers(disk);
 		hf_remote_reap(disk, false);
@@ -139,7 +139,7 @@ static void control_work(struct work_struct *work)
 		vol->disk = NULL;
 		forget = true;
 	}
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	if (forget) {
 		hf_event(vol, HOLDFAST_EVENT_DISK, disk->own_nr);
 		hf_disk_put(disk);
@@ -188,9 +188,9 @@ static void teardown_work(struct work_struct *work)
 	u8 nr;
 
 	/* 1. Links: every message has its answer afterwards, none is added (LINK_ADD looks). */
-	mutex_lock(&disk->vol->conf_lock);
+	hf_volume_lock(disk->vol);
 	hf_remote_reap(disk, true);
-	mutex_unlock(&disk->vol->conf_lock);
+	hf_volume_unlock(disk->vol);
 
 	/* 2. Jobs, which look at the state: they end pieces and ghosts that they own. */
 	cancel_delayed_work_sync(&disk->held_work);

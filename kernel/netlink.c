@@ -168,10 +168,10 @@ static struct hf_volume *lock_volume(struct genl_info *info, int *err)
 
 	if (!vol)
 		return NULL;
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	if (!vol->dead && rcu_access_pointer(vol->conf))
 		return vol;
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	hf_volume_put(vol);
 	*err = refuse(info, "this node knows no volume with this UUID", -ENOENT);
 	return NULL;
@@ -179,7 +179,7 @@ static struct hf_volume *lock_volume(struct genl_info *info, int *err)
 
 static void unlock_volume(struct hf_volume *vol)
 {
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	hf_volume_put(vol);
 }
 
@@ -266,9 +266,9 @@ static int volume_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 		err = -EMSGSIZE;
 		if (hdr) {
 			genl_dump_check_consistent(cb, hdr);
-			mutex_lock(&vol->conf_lock);
+			hf_volume_lock(vol);
 			err = vol->dead ? -ENOENT : hf_report_volume(skb, vol);
-			mutex_unlock(&vol->conf_lock);
+			hf_volume_unlock(vol);
 			if (err)
 				genlmsg_cancel(skb, hdr);
 			else
@@ -320,7 +320,7 @@ static int set_volume(struct genl_info *info, struct hf_volume *vol,
 	const char *why;
 	int err = 0;
 
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	have = rcu_dereference_protected(vol->conf, lockdep_is_held(&vol->conf_lock));
 	if (vol->dead)
 		err = refuse(info, "the volume is being removed", -ENOENT);
@@ -334,7 +334,7 @@ static int set_volume(struct genl_info *info, struct hf_volume *vol,
 		err = hf_conf_adopt(vol, offer, false, info->extack);
 	have = rcu_dereference_protected(vol->conf, lockdep_is_held(&vol->conf_lock));
 	*epoch = have ? have->data.epoch : 0;
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	return err;
 }
 
@@ -373,9 +373,9 @@ static int volume_del_doit(struct sk_buff *request, struct genl_info *info)
 	vol = find_volume(info, &err);
 	if (!vol)
 		return err;
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	disk = vol->disk ? hf_disk_get(vol->disk) : NULL;
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	err = hf_volume_remove(vol, flags_of(info) & HOLDFAST_FLAG_FORCE, info->extack);
 	if (disk && !err)
 		hf_disk_wait_gone(disk);

@@ -290,7 +290,7 @@ static void setup_work(struct work_struct *work)
 	struct hf_volume *vol = link->vol;
 	bool opened = false;
 
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	if (is_present(vol, link)) {
 		if (hf_replica_phase(replica) == HF_REPLICA_CHECK) {
 			answer_hello(replica);
@@ -299,7 +299,7 @@ static void setup_work(struct work_struct *work)
 		if (hf_replica_phase(replica) == HF_REPLICA_DRAIN)
 			begin_report(replica);
 	}
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	if (opened)
 		hf_event(vol, HOLDFAST_EVENT_LINK, link->slot_nr);
 	hf_link_put(link);

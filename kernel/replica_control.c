@@ -59,7 +59,7 @@ void hf_replica_offer_work(struct work_struct *work)
 	offered = replica->offered;
 	spin_unlock_irqrestore(&link->state_lock, flags);
 
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	if (vol->server_link != link || hf_link_state(link) == HOLDFAST_LINK_DOWN)
 		goto unlock;
 	epoch = hf_replica_epoch(link);
@@ -73,7 +73,7 @@ void hf_replica_offer_work(struct work_struct *work)
 		spin_unlock_irqrestore(&link->state_lock, flags);
 	}
 unlock:
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	if (want)
 		hf_link_want(link, want);
 	if (error)

@@ -9,6 +9,7 @@
 #include "volume.h"
 
 #include <linux/netlink.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "compat/compat.h"
@@ -76,6 +77,21 @@ struct hf_volume *hf_volume_find_get(const uuid_t *uuid)
 	return vol;
 }
 
+void hf_volume_lock(struct hf_volume *vol)
+{
+	mutex_lock(&vol->conf_lock);
+	vol->noio = memalloc_noio_save();
+}
+
+void hf_volume_unlock(struct hf_volume *vol)
+{
+	unsigned int noio = vol->noio;
+
+	lockdep_assert_held(&vol->conf_lock);
+	mutex_unlock(&vol->conf_lock);
+	memalloc_noio_restore(noio);
+}
+
 struct hf_volume *hf_volume_next_get(u64 dump_order)
 {
 	struct hf_volume *vol, *found = NULL;
@@ -99,10 +115,10 @@ static void slot_failed_work(struct work_struct *work)
 {
 	struct hf_volume *vol = container_of(work, struct hf_volume, slot_failed_work);
 
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	if (vol->disk)
 		hf_disk_kill(vol->disk, "its local slot failed");
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	hf_event(vol, HOLDFAST_EVENT_SLOT, HF_EVENT_NO_SLOT);
 	hf_volume_put(vol);
 }
@@ -155,7 +171,7 @@ int hf_volume_remove(struct hf_volume *vol, bool force, struct netlink_ext_ack *
 	bool removed = false;
 	int err = 0;
 
-	mutex_lock(&vol->conf_lock);
+	hf_volume_lock(vol);
 	if (vol->dead)
 		goto out;
 	if (vol->disk) {
@@ -177,7 +193,7 @@ int hf_volume_remove(struct hf_volume *vol, bool force, struct netlink_ext_ack *
 	atomic_inc(&generation);
 	mutex_unlock(&registry_lock);
 out:
-	mutex_unlock(&vol->conf_lock);
+	hf_volume_unlock(vol);
 	if (removed) {
 		hf_event(vol, HOLDFAST_EVENT_REMOVED, HF_EVENT_NO_SLOT);
 		hf_volume_put(vol);

@@ -29,6 +29,7 @@ struct hf_volume {
 	uuid_t			uuid;		/* const after create */
 	u32			node_id;	/* const after create: this node */
 	struct mutex		conf_lock;	/* serializes every control change of the volume */
+	unsigned int		noio;		/* conf_lock: of hf_volume_lock() */
 	struct hf_conf __rcu	*conf;		/* written under conf_lock, by conf.c alone */
 	struct hf_slot		*slot;		/* conf_lock; others hold their own reference */
 	struct hf_disk		*disk;		/* conf_lock */
@@ -53,6 +54,14 @@ void hf_volume_remove_all(void);
 unsigned int hf_volume_generation(void);
 /* First eight digits of the UUID, as people see it. Any context. */
 u32 hf_volume_short(const struct hf_volume *vol);
+
+/*
+ * conf_lock, the only way to it. No allocation by its holder waits for I/O: what
+ * is held on the volume's own disk may wait for what the holder is about to do.
+ * Process context.
+ */
+void hf_volume_lock(struct hf_volume *vol);
+void hf_volume_unlock(struct hf_volume *vol);
 
 struct hf_volume *hf_volume_get(struct hf_volume *vol);	/* any context */
 void hf_volume_put(struct hf_volume *vol);		/* any context */
