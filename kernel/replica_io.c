@@ -143,17 +143,21 @@ static void answer(struct hf_replica_io *rio, u8 status)
 {
 	struct hf_link *link = rio->link;
 	unsigned long flags;
+	bool stopped;
 
 	rio->status = status;
 	spin_lock_irqsave(&link->queue_lock, flags);
-	if (link->stopped) {
-		INIT_WORK(&rio->work, free_request_work);
-		queue_work(hf_link_wq, &rio->work);
-	} else {
+	stopped = link->stopped;
+	if (!stopped) {
 		list_add_tail(&rio->entry, &link->queued);
 		queue_work(link->data.wq, &link->data.work);
 	}
 	spin_unlock_irqrestore(&link->queue_lock, flags);
+	/* With @rio may go the last reference on the link, and its lock. */
+	if (stopped) {
+		INIT_WORK(&rio->work, free_request_work);
+		queue_work(hf_link_wq, &rio->work);
+	}
 }
 
 static void slot_io_end(struct hf_slot_io *io, int error)
