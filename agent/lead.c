@@ -36,6 +36,16 @@ static bool hears_all(const struct fsm *fsm, const struct node_report *own,
 	return true;
 }
 
+/* Has @node heard more for a while? One that wakes up is heard by one node first. */
+static bool lasts(struct lead_memory *memory, u32 node, u64 now_ms, u32 fresh_ms)
+{
+	if (memory->node != node) {
+		memory->node = node;
+		memory->since_ms = now_ms;
+	}
+	return node && now_ms - memory->since_ms >= fresh_ms;
+}
+
 /*
  * A node that is cut off from the leader alone gets its reports through, by
  * others, but never the configurations that are committed for it: its I/O would
@@ -45,12 +55,13 @@ static bool hears_all(const struct fsm *fsm, const struct node_report *own,
  * Otherwise the lead belongs to the voter that joined first: a node that had a
  * fault, or was slow for a moment, is what it was before when it is well again.
  */
-u32 lead_choose(const struct fsm *fsm, const struct facts *facts, u32 fresh_ms, bool settled,
-		enum lead_reason *reason)
+u32 lead_choose(const struct fsm *fsm, const struct facts *facts, struct lead_memory *memory,
+		u64 now_ms, u32 fresh_ms, bool settled, enum lead_reason *reason)
 {
 	const struct node_report *own = facts->entries[0].report;
 	const struct fsm_node *self = fsm_node_by_id(fsm, own->node), *best = NULL;
 	bool down = self && self->cordon == FSM_CORDON_SHUTDOWN;
+	u32 hears_more = 0;
 	unsigned int i;
 
 	*reason = LEAD_STAY;
@@ -63,15 +74,18 @@ u32 lead_choose(const struct fsm *fsm, const struct facts *facts, u32 fresh_ms, 
 		    heard_by(own, node->id) > fresh_ms || !fsm_node_votes(fsm, node->id) ||
 		    !hears_all(fsm, own, report, fresh_ms, &more))
 			continue;
-		if (more) {
-			*reason = LEAD_HEARS_MORE;
-			return node->id;
-		}
+		if (more && (!hears_more || node->id == memory->node))
+			hears_more = node->id;
 		if (node->status == FSM_NODE_NORMAL &&
 		    (!best || node->join_order < best->join_order))
 			best = node;
 	}
-	if (!self || !best)
+	if (lasts(memory, hears_more, now_ms, fresh_ms)) {
+		*reason = LEAD_HEARS_MORE;
+		return hears_more;
+	}
+	/* Who hears more must not be passed over meanwhile. */
+	if (!self || !best || hears_more)
 		return 0;
 	if (down)
 		*reason = LEAD_GOES_DOWN;

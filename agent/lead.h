@@ -18,12 +18,22 @@ enum lead_reason {
 	LEAD_FIRST,		/* a voter that joined earlier is well again */
 };
 
+/**
+ * struct lead_memory - who hears more than the leader, and since when
+ * Zero-initialized it is empty.
+ */
+struct lead_memory {
+	u32	node;
+	u64	since_ms;
+};
+
 /*
  * The node that shall lead instead of this one, whose report is the first of
- * @facts and which leads; @reason says why. 0: it stays. @fresh_ms: what is
- * older is not relied upon. @settled: nothing has moved for a while.
+ * @facts and which leads; @reason says why. 0: it stays. @now_ms: of any clock.
+ * @fresh_ms: what is older is not relied upon. @settled: nothing has moved for a
+ * while.
  */
-u32 lead_choose(const struct fsm *fsm, const struct facts *facts, u32 fresh_ms, bool settled,
-		enum lead_reason *reason);
+u32 lead_choose(const struct fsm *fsm, const struct facts *facts, struct lead_memory *memory,
+		u64 now_ms, u32 fresh_ms, bool settled, enum lead_reason *reason);
 
 #endif /* AGENT_LEAD_H */

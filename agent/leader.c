@@ -83,7 +83,8 @@ static void hand_over(struct agent *agent, const struct facts *facts)
 
 	if (now < agent->hand_over_not_before_ms)
 		return;
-	node = lead_choose(agent->fsm, facts, node_scaled(agent, PLAN_FRESH_MS), settled, &reason);
+	node = lead_choose(agent->fsm, facts, &agent->lead_memory, now,
+			   node_scaled(agent, PLAN_FRESH_MS), settled, &reason);
 	if (!node)
 		return;
 	log_info("node %08x shall lead: %s", node, why[reason]);
@@ -103,6 +104,7 @@ static void began_to_lead(struct agent *agent)
 		agent->lead_settled_ms = LEAD_SETTLED_MS;
 	agent->was_leader = true;
 	agent->lead_since_ms = now;
+	agent->lead_memory = (struct lead_memory){ 0 };
 	agent->leader_in_flight = 0;
 	plan_memory_clear(&agent->memory);
 	log_info("this node leads now");

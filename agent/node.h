@@ -11,6 +11,7 @@
 #include "command.h"
 #include "facts.h"
 #include "fsm.h"
+#include "lead.h"
 #include "plan.h"
 #include "transport.h"
 
@@ -99,6 +100,7 @@ struct agent {
 	struct plan_memory memory;
 	uint64_t hand_over_not_before_ms;
 	uint64_t lead_since_ms;
+	struct lead_memory lead_memory;
 	unsigned int lead_settled_ms;	/* unscaled; how long it leads before it gives way */
 	unsigned int leader_in_flight;	/* proposals of the leader's planner */
 	uint64_t leader_wait_until_ms;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Who shall lead: the voter that joined first, once it is well and all is quiet;
- * sooner only one that hears more, or any when the leader's machine goes down.
+ * sooner only one that goes on hearing more, or any when the leader's machine goes
+ * down.
  */
 #include "fixture.h"
 
@@ -15,6 +16,8 @@ struct view {
 	struct facts facts;
 	struct node_report reports[4];
 	enum lead_reason reason;
+	struct lead_memory memory;
+	u64 now_ms;
 };
 
 static struct heard *heard(struct view *view, unsigned int by, unsigned int n)
@@ -63,7 +66,8 @@ static struct fsm_node *node_of(struct view *view, unsigned int n)
 
 static u32 choose(struct view *view, bool settled)
 {
-	return lead_choose(view->fsm, &view->facts, FRESH, settled, &view->reason);
+	return lead_choose(view->fsm, &view->facts, &view->memory, view->now_ms, FRESH, settled,
+			   &view->reason);
 }
 
 static void end(struct view *view)
@@ -151,7 +155,7 @@ static void who_goes_down_gives_it_up(void **state)
 	end(&view);
 }
 
-static void who_hears_more_gets_it_at_once(void **state)
+static void who_hears_more_for_a_while_gets_it(void **state)
 {
 	struct view view;
 
@@ -159,10 +163,33 @@ static void who_hears_more_gets_it_at_once(void **state)
 	all_well(&view, 1);
 	heard(&view, 1, 4)->age_ms = 2500;
 	heard(&view, 2, 4)->age_ms = 2500;
+	assert_int_equal(choose(&view, false), 0);
+	view.now_ms += FRESH - 1;
+	assert_int_equal(choose(&view, false), 0);
+	view.now_ms += 1;
 	assert_int_equal(choose(&view, false), NODE(3));
 	assert_int_equal(view.reason, LEAD_HEARS_MORE);
 	heard(&view, 3, 2)->age_ms = 1500;		/* but hears another no more */
 	assert_int_equal(choose(&view, false), 0);
+	end(&view);
+}
+
+/* v4 stood still and is heard again, by v3 a moment before it is by the leader. */
+static void who_wakes_up_moves_nothing(void **state)
+{
+	struct view view;
+
+	(void)state;
+	all_well(&view, 1);
+	heard(&view, 1, 4)->age_ms = 4000;
+	assert_int_equal(choose(&view, true), 0);
+	view.now_ms += FRESH / 2;
+	heard(&view, 1, 4)->age_ms = 10;
+	assert_int_equal(choose(&view, true), 0);
+	view.now_ms += 10 * FRESH;
+	heard(&view, 1, 4)->age_ms = 4000;		/* and again, much later */
+	assert_int_equal(choose(&view, true), 0);
+	assert_int_equal(view.reason, LEAD_STAY);
 	end(&view);
 }
 
@@ -174,7 +201,8 @@ int main(void)
 		cmocka_unit_test(not_while_it_is_unwell),
 		cmocka_unit_test(never_to_who_does_not_vote),
 		cmocka_unit_test(who_goes_down_gives_it_up),
-		cmocka_unit_test(who_hears_more_gets_it_at_once),
+		cmocka_unit_test(who_hears_more_for_a_while_gets_it),
+		cmocka_unit_test(who_wakes_up_moves_nothing),
 	};
 
 	return cmocka_run_group_tests_name("lead", tests, NULL, NULL);
