@@ -70,6 +70,7 @@ static void __release_logged(struct hf_slot *slot)
 	list_for_each_entry_safe(io, next, &slot->logging, entry) {
 		if (io->record > hf_al_durable(&slot->al))
 			continue;
+		WRITE_ONCE(io->stage, HF_SLOT_STAGE_SUBMIT);
 		trace_hf_io_covered(slot->vol, slot->nr, io, 0);
 		list_move_tail(&io->entry, &slot->to_submit);
 	}

@@ -80,6 +80,7 @@ static void free_slot(struct work_struct *work)
 	hf_meta_destroy(slot);
 	kvfree(slot->al_memory);
 	kfree(slot->scratch);
+	hf_volume_del_object(slot->vol, &slot->vol_entry);
 	hf_volume_put(slot->vol);
 	spin_lock(&living_lock);
 	list_del(&slot->living_entry);
@@ -126,6 +127,7 @@ static struct hf_slot *alloc_slot(struct hf_volume *vol, u8 slot_nr)
 	INIT_WORK(&slot->submit_work, hf_slot_submit_work);
 	INIT_DELAYED_WORK(&slot->watch_work, hf_log_watch_work);
 	INIT_WORK(&slot->free_work, free_slot);
+	hf_volume_add_object(vol, &slot->vol_entry, &vol->slots);
 	slot->scratch = kmalloc_array(HF_LOG_MAX_ENTRIES, sizeof(*slot->scratch), GFP_KERNEL);
 	slot->al_memory = kvmalloc(hf_al_memory_bytes(), GFP_KERNEL);
 	if (hf_meta_init(slot) || bioset_init(&slot->bios, 16, 0, 0) || !slot->scratch ||

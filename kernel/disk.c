@@ -33,6 +33,7 @@ static void disk_free(struct kref *refs)
 {
 	struct hf_disk *disk = container_of(refs, struct hf_disk, refs);
 
+	hf_volume_del_object(disk->vol, &disk->vol_entry);
 	hf_remote_free(disk);
 	hf_serve_free(disk);
 	hf_slot_put(disk->slot);
@@ -229,6 +230,7 @@ static struct hf_disk *disk_alloc(struct hf_volume *vol, const struct hf_conf_da
 		return NULL;
 	kref_init(&disk->refs);
 	disk->vol = hf_volume_get(vol);
+	INIT_LIST_HEAD(&disk->vol_entry);
 	disk->slot = hf_slot_get(vol->slot);
 	disk->own_nr = hf_slot_nr(vol->slot);
 	disk->slot_life = hf_slot_life(vol->slot);
@@ -249,6 +251,7 @@ static struct hf_disk *disk_alloc(struct hf_volume *vol, const struct hf_conf_da
 		hf_disk_put(disk);
 		return NULL;
 	}
+	hf_volume_add_object(vol, &disk->vol_entry, &vol->disks);
 	return disk;
 }
 

@@ -43,6 +43,7 @@ enum {
 struct hf_disk {
 	struct kref		refs;
 	struct hf_volume	*vol;		/* const, referenced */
+	struct list_head	vol_entry;	/* vol->objects_lock */
 	struct hf_slot		*slot;		/* const, referenced: the local slot */
 	u8			own_nr;		/* const: its number */
 	u64			slot_life;	/* const: its life */

@@ -19,6 +19,7 @@
 #include "compat/compat.h"
 #include "disk.h"
 #include "event.h"
+#include "sysfs.h"
 #include "volume.h"
 
 static int hf_major;	/* const while the module is loaded */
@@ -84,45 +85,6 @@ static const struct block_device_operations fops = {
 	.release	= release_disk,
 };
 
-/*
- * /sys/block/vdN/holdfast/, for device managers: they must not read the disk
- * itself, whose I/O may be held. In a group of its own, since a "serial" beside
- * the block layer's attributes is taken for that of a virtio disk. The attributes
- * are gone before del_gendisk() returns, hence before the disk object.
- */
-static struct hf_disk *disk_of(struct device *dev)
-{
-	return dev_to_disk(dev)->private_data;
-}
-
-static ssize_t uuid_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%16phN\n", &disk_of(dev)->vol->uuid);
-}
-static DEVICE_ATTR_RO(uuid);
-
-static ssize_t openers_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u\n", READ_ONCE(disk_of(dev)->openers));
-}
-static DEVICE_ATTR_RO(openers);
-
-static struct attribute *sysfs_attrs[] = {
-	&dev_attr_uuid.attr,
-	&dev_attr_openers.attr,
-	NULL,
-};
-
-static const struct attribute_group sysfs_group = {
-	.name	= "holdfast",
-	.attrs	= sysfs_attrs,
-};
-
-static const struct attribute_group *sysfs_groups[] = {
-	&sysfs_group,
-	NULL,
-};
-
 static int alloc_tags(struct hf_disk *disk)
 {
 	struct blk_mq_tag_set *set = &disk->tag_set;
@@ -172,7 +134,7 @@ static int try_show(struct hf_disk *disk)
 	err = alloc_disk(disk);
 	if (err)
 		goto free_tags;
-	err = device_add_disk(NULL, disk->gendisk, sysfs_groups);
+	err = device_add_disk(NULL, disk->gendisk, hf_sysfs_groups);
 	if (err)
 		goto put_disk;
 	disk->added = true;

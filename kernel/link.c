@@ -452,6 +452,7 @@ struct hf_link *hf_link_alloc(struct hf_volume *vol, enum holdfast_role role, u6
 	link->heard_ns = link->opened_ns;
 	link->rate_ns = link->opened_ns;
 	hf_link_set_state(link, HOLDFAST_LINK_OPENING);
+	hf_volume_add_object(vol, &link->vol_entry, &vol->links);
 	return link;
 }
 
@@ -505,6 +506,7 @@ static void free_link(struct kref *refs)
 {
 	struct hf_link *link = container_of(refs, struct hf_link, refs);
 
+	hf_volume_del_object(link->vol, &link->vol_entry);
 	if (link->role == HOLDFAST_ROLE_SLOT)
 		hf_replica_free(link);
 	kfree(link->control.in_buf);

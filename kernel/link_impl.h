@@ -2,7 +2,7 @@
 /*
  * The inside of a link, for link.c (life), send.c and recv.c (the two step
  * machines and the primary's end of the protocol) and replica.c (the slot's
- * end).  Nobody else includes this.
+ * end); debugfs.c looks.  Nobody else includes this.
  */
 #ifndef _HOLDFAST_LINK_IMPL_H
 #define _HOLDFAST_LINK_IMPL_H
@@ -134,6 +134,7 @@ enum hf_pending {
 struct hf_link {
 	struct kref		refs;
 	struct hf_volume	*vol;		/* const, a reference */
+	struct list_head	vol_entry;	/* vol->objects_lock */
 	u64			term;		/* const */
 	u64			id;		/* const */
 	u8			slot_nr;	/* const */

@@ -9,6 +9,7 @@
 
 #include <linux/module.h>
 
+#include "debugfs.h"
 #include "disk.h"
 #include "event.h"
 #include "link.h"
@@ -39,14 +40,16 @@ static int __init hf_init(void)
 	err = hf_disk_init();
 	if (err)
 		goto exit_link;
+	hf_debugfs_init();
 	err = hf_netlink_init();
 	if (err)
-		goto exit_disk;
+		goto exit_debugfs;
 	if (HF_BROKEN_ANY)
 		pr_warn("this build breaks a rule on purpose, it loses data\n");
 	return 0;
 
-exit_disk:
+exit_debugfs:
+	hf_debugfs_exit();
 	hf_disk_exit();
 exit_link:
 	hf_link_exit();
@@ -59,6 +62,7 @@ static void __exit hf_exit(void)
 {
 	hf_netlink_exit();	/* no command is running, none comes */
 	hf_volume_remove_all();
+	hf_debugfs_exit();	/* no volume's files are left, and nobody is in them */
 	hf_slot_wait_all();	/* devices of slots that were forced out: no failure comes later */
 	hf_disk_exit();		/* no disk is left */
 	hf_link_exit();

@@ -186,6 +186,26 @@ void hf_overlap_read_cancel(struct hf_overlap *ov, struct hf_range *read)
 	remove_read(ov, read);
 }
 
+const struct hf_range *hf_overlap_blocker(const struct hf_overlap *ov,
+					  const struct hf_range *range)
+{
+	struct rb_root_cached *locks = (struct rb_root_cached *)&ov->locks;
+	const struct hf_range *found = NULL;
+	struct hf_range *other;
+	bool blocks;
+
+	for (other = first_overlap(locks, range); other; other = next_overlap(other, range)) {
+		if (range->kind == HF_RANGE_READ)
+			blocks = other->kind == HF_RANGE_WRITE && other->granted_at &&
+				 !other->completed;
+		else
+			blocks = other->ticket < range->ticket;
+		if (blocks && (!found || other->ticket < found->ticket))
+			found = other;
+	}
+	return found;
+}
+
 bool hf_overlap_busy(const struct hf_overlap *ov, u64 offset, u64 length)
 {
 	/* Looking up changes nothing; the tree's interface has no const. */

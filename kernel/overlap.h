@@ -134,6 +134,16 @@ void hf_overlap_read_cancel(struct hf_overlap *ov, struct hf_range *read);
  */
 bool hf_overlap_busy(const struct hf_overlap *ov, u64 offset, u64 length);
 
+/**
+ * hf_overlap_blocker - what a range waits for, to be told to people
+ * @ov: ranges in flight
+ * @range: in the tree: a write or copy that waits, or a read whose data is in
+ *
+ * Return: the first that it waits for, by order of arrival, or NULL.
+ */
+const struct hf_range *hf_overlap_blocker(const struct hf_overlap *ov,
+					  const struct hf_range *range);
+
 /** hf_overlap_granted - does this write or copy have its range */
 static inline bool hf_overlap_granted(const struct hf_range *range)
 {

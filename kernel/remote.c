@@ -88,6 +88,7 @@ void hf_remote_set_slot(struct hf_remote *remote, u64 incarnation)
 	remote->nr_own_bits = 0;
 	remote->link_id = 0;
 	remote->down_reason = HOLDFAST_DOWN_NONE;
+	memset(&remote->disk->serve.latency[remote->nr], 0, sizeof(struct hf_latency));
 	hf_rebuild_forget(remote);
 }
 

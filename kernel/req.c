@@ -10,7 +10,7 @@
 #include "req.h"
 
 #include "disk.h"
-#include "trace.h"
+#include "main.h"
 
 static unsigned int gather(struct request *rq, struct bio_vec *bvecs)
 {
@@ -33,6 +33,7 @@ bool hf_req_fill(struct hf_req *req, struct request *rq)
 
 	req->rq = rq;
 	req->seq = 0;
+	req->arrived_ns = hf_boottime_ns();
 	req->sent_mask = 0;
 	req->acked_mask = 0;
 	req->void_mask = 0;
@@ -96,6 +97,7 @@ void hf_req_post_local(struct hf_req *req)
 	io->nr_bvecs = req->nr_bvecs;
 	io->end = hf_serve_local_end;
 	req->sent_mask |= BIT(disk->own_nr);
+	req->posted_ns[disk->own_nr] = hf_boottime_ns();
 	list_add_tail(&req->todo_entry, &disk->serve.todo);
 }
 
@@ -122,6 +124,7 @@ void hf_req_post_remote(struct hf_req *req, u8 nr)
 		msg->nr_bvecs = req->nr_bvecs;
 	}
 	req->sent_mask |= BIT(nr);
+	req->posted_ns[nr] = hf_boottime_ns();
 	hf_link_send(disk->remotes[nr].link, msg);
 }
 

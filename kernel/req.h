@@ -61,6 +61,8 @@ struct hf_req_msg {
  * @void_mask: of @sent_mask: sent at an earlier term, the answer does not count
  * @stuck: waits for the lease alone
  * @failing: to be failed as soon as @sent_mask is 0 (R6)
+ * @arrived_ns: CLOCK_BOOTTIME
+ * @posted_ns: CLOCK_BOOTTIME, by slot: when it was handed over last
  * @repair_pages: ghost: own content, for the slots that lack it
  *
  * Life: one of a fixed pool that is allocated with the disk, so that no write
@@ -88,6 +90,8 @@ struct hf_req {
 	bool			fua;
 	bool			stuck;
 	bool			failing;
+	u64			arrived_ns;
+	u64			posted_ns[HF_MAX_SLOTS];
 	const struct bio_vec	*bvecs;
 	unsigned int		nr_bvecs;
 	struct bio_vec		*repair_bvecs;

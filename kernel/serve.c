@@ -14,6 +14,7 @@
 #include "copy.h"
 #include "disk.h"
 #include "event.h"
+#include "main.h"
 #include "sabotage.h"
 #include "trace.h"
 
@@ -435,6 +436,14 @@ static void read_end(struct hf_disk *disk, struct hf_req *req, struct hf_ended *
 		fail_one(disk, req, ended);
 }
 
+static void acknowledged(struct hf_disk *disk, struct hf_req *req, u8 nr)
+{
+	req->acked_mask |= BIT(nr);
+	if (req->kind == HF_REQ_WRITE)
+		hf_latency_add(&disk->serve.latency[nr],
+			       div_u64(hf_boottime_ns() - req->posted_ns[nr], NSEC_PER_USEC));
+}
+
 void hf_serve_local_end(struct hf_slot_io *io, int error)
 {
 	struct hf_req *req = container_of(io, struct hf_req, io);
@@ -449,7 +458,7 @@ void hf_serve_local_end(struct hf_slot_io *io, int error)
 	if (req->void_mask & own)
 		req->void_mask &= ~own;
 	else if (!error)
-		req->acked_mask |= own;
+		acknowledged(disk, req, disk->own_nr);
 	else
 		hf_serve_own_failed(disk, error);
 	if (req->kind != HF_REQ_READ) {
@@ -481,7 +490,7 @@ void hf_serve_remote_done(struct hf_msg *msg, int error)
 	if (req->void_mask & bit)
 		req->void_mask &= ~bit;
 	else if (!error)
-		req->acked_mask |= bit;
+		acknowledged(disk, req, part->nr);
 	if (error && remote->link == msg->link)
 		hf_remote_broken(remote, error == -EIO ? HOLDFAST_DOWN_DEVICE :
 					 HOLDFAST_DOWN_PROTOCOL);

@@ -13,6 +13,7 @@
 
 #include "../uapi/holdfast.h"
 #include "conf.h"
+#include "latency.h"
 #include "overlap.h"
 #include "room.h"
 
@@ -104,6 +105,7 @@ struct hf_serve {
 	unsigned int		nr_stuck;	/* for the lease alone */
 	u64			hold_since_ns;	/* 0: not holding */
 	bool			expired;	/* policy error: new ones fail at once */
+	struct hf_latency	latency[HF_MAX_SLOTS];	/* writes, from posting to acknowledgment */
 
 	struct hf_req		*pool;		/* const */
 };

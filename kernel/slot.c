@@ -184,6 +184,7 @@ static bool enter_flight(struct hf_slot *slot, struct hf_slot_io *io)
 	up = slot->state != HOLDFAST_SLOT_FAILED;
 	if (up) {
 		io->submitted_ns = hf_boottime_ns();
+		WRITE_ONCE(io->stage, HF_SLOT_STAGE_DEVICE);
 		list_add_tail(&io->entry, &slot->in_flight);
 		/* Only writes that ended before now are covered (Mistake 3). */
 		if (io->op == HF_SLOT_FLUSH)
@@ -297,6 +298,7 @@ void __hf_slot_register(struct hf_slot *slot, struct hf_slot_io *io, struct list
 
 	lockdep_assert_held(&slot->log_lock);
 	if (absent) {
+		WRITE_ONCE(io->stage, HF_SLOT_STAGE_ROOM);
 		trace_hf_io_waits_room(slot->vol, slot->nr, io, 0);
 		slot->wanted_bitmaps |= absent;
 		list_add_tail(&io->entry, &slot->roomless);
@@ -304,14 +306,17 @@ void __hf_slot_register(struct hf_slot *slot, struct hf_slot_io *io, struct list
 	}
 	switch (register_in_log(slot, io, marks)) {
 	case HF_AL_READY:
+		WRITE_ONCE(io->stage, HF_SLOT_STAGE_SUBMIT);
 		trace_hf_io_covered(slot->vol, slot->nr, io, 0);
 		list_add_tail(&io->entry, ready);
 		break;
 	case HF_AL_WAIT:
-		trace_hf_io_waits_log(slot->vol, slot->nr, io, 0);
 		list_add_tail(&io->entry, &slot->logging);
+		WRITE_ONCE(io->stage, HF_SLOT_STAGE_LOG);
+		trace_hf_io_waits_log(slot->vol, slot->nr, io, 0);
 		break;
 	case HF_AL_FULL:
+		WRITE_ONCE(io->stage, HF_SLOT_STAGE_ROOM);
 		trace_hf_io_waits_room(slot->vol, slot->nr, io, 0);
 		slot->trim_due = true;
 		slot->clean_due |= hf_al_wants_idle_flush(&slot->al);
@@ -339,9 +344,10 @@ static int __enter(struct hf_slot *slot, struct hf_slot_io *io, struct list_head
 		return -ESTALE;
 	if (is_busy_kind(io)) {
 		slot->nr_busy++;
-		slot->last_write_ns = hf_boottime_ns();
+		slot->last_write_ns = io->entered_ns;
 	}
 	if (!wants_log(slot, io)) {
+		WRITE_ONCE(io->stage, HF_SLOT_STAGE_SUBMIT);
 		list_add_tail(&io->entry, ready);
 		return 0;
 	}
@@ -359,6 +365,8 @@ void hf_slot_submit(struct hf_slot *slot, struct hf_slot_io *io)
 
 	io->slot = hf_slot_get(slot);
 	io->registered = false;
+	io->entered_ns = hf_boottime_ns();
+	WRITE_ONCE(io->stage, HF_SLOT_STAGE_NEW);
 	spin_lock_irqsave(&slot->log_lock, flags);
 	error = __enter(slot, io, &ready);
 	if (!error && !io->may_sleep && !list_empty(&ready)) {

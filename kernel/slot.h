@@ -26,6 +26,15 @@ enum hf_slot_op {
 	HF_SLOT_FLUSH,
 };
 
+/* What an I/O waits for; told to people, decides nothing. */
+enum hf_slot_stage {
+	HF_SLOT_STAGE_NEW,	/* not at the slot yet */
+	HF_SLOT_STAGE_ROOM,	/* the log is full, or a bitmap is not there yet */
+	HF_SLOT_STAGE_LOG,	/* for a log record */
+	HF_SLOT_STAGE_SUBMIT,	/* for the worker that submits */
+	HF_SLOT_STAGE_DEVICE,	/* for the data device */
+};
+
 /**
  * struct hf_slot_io - one operation on the local slot
  * @op: what
@@ -67,7 +76,9 @@ struct hf_slot_io {
 	u32			last_extent;
 	u64			record;		/* waits for this log record */
 	u64			flush_generation;
+	u64			entered_ns;	/* CLOCK_BOOTTIME */
 	u64			submitted_ns;
+	u8			stage;		/* enum hf_slot_stage; read without a lock too */
 };
 
 /*

@@ -2,7 +2,7 @@
 /*
  * The inside of the local slot, for slot.c (I/O, state), attach.c (life),
  * meta.c (superblock, metadata I/O), al.c (log worker) and bitmap.c (dirty
- * bits). Nobody else includes this.
+ * bits); debugfs.c looks. Nobody else includes this.
  */
 #ifndef _HOLDFAST_SLOT_IMPL_H
 #define _HOLDFAST_SLOT_IMPL_H
@@ -45,6 +45,7 @@ struct hf_slot {
 	struct hf_promise_book	*promises;	/* const */
 	struct bio_set		bios;
 	struct list_head	living_entry;	/* attach.c */
+	struct list_head	vol_entry;	/* vol->objects_lock */
 
 	struct mutex		meta_lock;	/* see above */
 	struct hf_super		super;		/* meta_lock; layout, incarnation: const */

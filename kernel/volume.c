@@ -4,7 +4,8 @@
  * order the parts of a volume end, and nothing of what they do.
  *
  * Locks: registry_lock guards the list and is innermost of the mutexes: it is
- * never held while a conf_lock is taken.
+ * never held while a conf_lock is taken. It orders the coming and going of a
+ * name in debugfs too.
  */
 #include "volume.h"
 
@@ -13,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "compat/compat.h"
+#include "debugfs.h"
 #include "disk.h"
 #include "event.h"
 #include "replica.h"
@@ -47,6 +49,24 @@ void hf_volume_put(struct hf_volume *vol)
 unsigned int hf_volume_generation(void)
 {
 	return atomic_read(&generation);
+}
+
+void hf_volume_add_object(struct hf_volume *vol, struct list_head *entry, struct list_head *list)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&vol->objects_lock, flags);
+	list_add_tail(entry, list);
+	spin_unlock_irqrestore(&vol->objects_lock, flags);
+}
+
+void hf_volume_del_object(struct hf_volume *vol, struct list_head *entry)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&vol->objects_lock, flags);
+	list_del_init(entry);
+	spin_unlock_irqrestore(&vol->objects_lock, flags);
 }
 
 u32 hf_volume_short(const struct hf_volume *vol)
@@ -142,6 +162,10 @@ struct hf_volume *hf_volume_create(const uuid_t *uuid, u32 node_id)
 	uuid_copy(&vol->uuid, uuid);
 	vol->node_id = node_id;
 	mutex_init(&vol->conf_lock);
+	spin_lock_init(&vol->objects_lock);
+	INIT_LIST_HEAD(&vol->disks);
+	INIT_LIST_HEAD(&vol->slots);
+	INIT_LIST_HEAD(&vol->links);
 	INIT_WORK(&vol->slot_failed_work, slot_failed_work);
 
 	mutex_lock(&registry_lock);
@@ -151,6 +175,7 @@ struct hf_volume *hf_volume_create(const uuid_t *uuid, u32 node_id)
 	} else {
 		vol->dump_order = ++last_dump_order;
 		list_add_tail(&vol->entry, &registry);
+		hf_debugfs_add(vol);
 		hf_volume_get(vol);
 		atomic_inc(&generation);
 	}
@@ -190,6 +215,7 @@ int hf_volume_remove(struct hf_volume *vol, bool force, struct netlink_ext_ack *
 	removed = true;
 	mutex_lock(&registry_lock);
 	list_del(&vol->entry);
+	hf_debugfs_remove(vol);
 	atomic_inc(&generation);
 	mutex_unlock(&registry_lock);
 out:

@@ -5,11 +5,13 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/uuid.h>
 #include <linux/workqueue.h>
 
 #include "conf.h"
 
+struct dentry;
 struct hf_slot;
 struct hf_disk;
 struct hf_link;
@@ -36,6 +38,11 @@ struct hf_volume {
 	struct hf_link		*server_link;	/* conf_lock; the slot serves the primary by it */
 	struct hf_link		*next_link;	/* conf_lock; takes its place after a right hello */
 	bool			dead;		/* conf_lock; being removed */
+	spinlock_t		objects_lock;	/* innermost, irq-safe: what lives, for debugfs */
+	struct list_head	disks;		/* objects_lock; all whose memory is not freed */
+	struct list_head	slots;		/* objects_lock; the same */
+	struct list_head	links;		/* objects_lock; the same */
+	struct dentry		*debugfs;	/* the registry's lock */
 	int			slot_error;	/* const once slot_failed_work is queued */
 	struct work_struct	slot_failed_work; /* holds a reference while queued */
 };
@@ -62,6 +69,10 @@ u32 hf_volume_short(const struct hf_volume *vol);
  */
 void hf_volume_lock(struct hf_volume *vol);
 void hf_volume_unlock(struct hf_volume *vol);
+
+/* An object of @vol begins to live, by its vol_entry, or ends. Any context. */
+void hf_volume_add_object(struct hf_volume *vol, struct list_head *entry, struct list_head *list);
+void hf_volume_del_object(struct hf_volume *vol, struct list_head *entry);
 
 struct hf_volume *hf_volume_get(struct hf_volume *vol);	/* any context */
 void hf_volume_put(struct hf_volume *vol);		/* any context */

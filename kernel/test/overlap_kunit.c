@@ -390,6 +390,32 @@ static void random_against_model(struct kunit *test)
 	}
 }
 
+static void blocker_is_the_first_in_the_way(struct kunit *test)
+{
+	struct hf_range first, second, third, read;
+	struct hf_overlap ov;
+	LIST_HEAD(granted);
+	LIST_HEAD(ready);
+
+	hf_overlap_init(&ov);
+	KUNIT_EXPECT_TRUE(test, hf_overlap_begin(&ov, &first, HF_RANGE_WRITE, 4096, 4096));
+	KUNIT_EXPECT_FALSE(test, hf_overlap_begin(&ov, &second, HF_RANGE_COPY, 0, 8192));
+	KUNIT_EXPECT_FALSE(test, hf_overlap_begin(&ov, &third, HF_RANGE_WRITE, 0, 8192));
+	KUNIT_EXPECT_NULL(test, hf_overlap_blocker(&ov, &first));
+	KUNIT_EXPECT_PTR_EQ(test, hf_overlap_blocker(&ov, &second), &first);
+	KUNIT_EXPECT_PTR_EQ(test, hf_overlap_blocker(&ov, &third), &first);
+
+	/* A read waits for writes that are granted and not completed, in any order. */
+	hf_overlap_read_begin(&ov, &read, 0, 8192);
+	KUNIT_EXPECT_FALSE(test, hf_overlap_read_arrived(&ov, &read));
+	KUNIT_EXPECT_PTR_EQ(test, hf_overlap_blocker(&ov, &read), &first);
+	hf_overlap_complete(&ov, &first, &ready);
+	KUNIT_EXPECT_NULL(test, hf_overlap_blocker(&ov, &read));
+	KUNIT_EXPECT_PTR_EQ(test, hf_overlap_blocker(&ov, &third), &first);
+	hf_overlap_end(&ov, &first, &granted, &ready);
+	KUNIT_EXPECT_PTR_EQ(test, hf_overlap_blocker(&ov, &third), &second);
+}
+
 static struct kunit_case overlap_cases[] = {
 	KUNIT_CASE(disjoint_writes_run_together),
 	KUNIT_CASE(later_waits_for_end_not_completion),
@@ -400,6 +426,7 @@ static struct kunit_case overlap_cases[] = {
 	KUNIT_CASE(read_meets_write_in_the_middle),
 	KUNIT_CASE(failed_write_makes_the_read_go_again),
 	KUNIT_CASE(copies_do_not_hold_reads),
+	KUNIT_CASE(blocker_is_the_first_in_the_way),
 	KUNIT_CASE(random_against_model),
 	{}
 };

@@ -92,6 +92,7 @@ static inline void *kunit_kzalloc(struct kunit *test, size_t bytes, int gfp)
 	KUNIT_SHIM_CHECK(test, (c), false, #c, fmt, ##__VA_ARGS__)
 #define KUNIT_EXPECT_PTR_EQ(test, a, b) \
 	KUNIT_SHIM_CHECK(test, (const void *)(a) == (const void *)(b), false, #a " == " #b, "")
+#define KUNIT_EXPECT_NULL(test, p)	KUNIT_SHIM_CHECK(test, !(p), false, "no " #p, "")
 #define KUNIT_EXPECT_NOT_NULL(test, p)	KUNIT_SHIM_CHECK(test, (p), false, #p, "")
 #define KUNIT_ASSERT_NOT_NULL(test, p)	KUNIT_SHIM_CHECK(test, (p), true, #p, "")
 #define KUNIT_EXPECT_STREQ(test, a, b) do {						\

@@ -9,6 +9,11 @@ static inline bool is_power_of_2(unsigned long n)
 	return n && !(n & (n - 1));
 }
 
+static inline int ilog2(unsigned long long n)
+{
+	return 63 - __builtin_clzll(n);
+}
+
 static inline unsigned long roundup_pow_of_two(unsigned long n)
 {
 	unsigned long p = 1;
