@@ -247,6 +247,8 @@ def print_status(s):
     for n in s["nodes"]:
         extra = [f"{k} {v}" for k, v in n["netem"].items() if v]
         extra += [n[k] for k in ("variant", "why") if n.get(k)]
+        if n.get("cpus", s["smp"]) != s["smp"]:
+            extra.append(f"{n['cpus']} CPUs")
         if n.get("kernel", s["kernel"]) != s["kernel"]:
             extra.append("kernel " + n["kernel"])
         print(f"{n['name']:4} {n['state']:8} {n['address']:12} "
@@ -421,7 +423,7 @@ def parser():
                    metavar="K", help="pairs of data and metadata disk; with "
                    "--image debian data disks")
     p.add_argument("--with-headers", metavar="NODE,...", help="nodes with "
-                   "compiler, DKMS and kernel headers (--image debian)")
+                   "compiler, DKMS, kernel headers and 2 CPUs (--image debian)")
     p.add_argument("--debs", metavar="DIR", help="packages that apt has "
                    "installed in the guests (--image debian)")
     p.add_argument("--cold", action="store_true",

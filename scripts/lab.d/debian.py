@@ -43,7 +43,7 @@ MASKED = """
     systemd-timesyncd.service systemd-networkd.service systemd-resolved.service
     systemd-random-seed.service systemd-update-utmp.service
     systemd-update-utmp-runlevel.service systemd-pstore.service
-    systemd-logind.service systemd-user-sessions.service
+    systemd-user-sessions.service
     systemd-binfmt.service systemd-machine-id-commit.service
     systemd-remount-fs.service systemd-firstboot.service
     systemd-journal-flush.service proc-sys-fs-binfmt_misc.automount

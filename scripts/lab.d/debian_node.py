@@ -25,7 +25,7 @@ STATE_FILES = ("system.img", "system.map")
 class DebianNode(Node):
     def __init__(self, lab, index):
         super().__init__(lab, index)
-        # {"variant", "base", "system_bytes", "state": folder or None, "ram"}
+        # {"variant", "base", "system_bytes", "state": folder or None, "ram", "cpus"}
         self.guest_config = lab.config["guests"][self.name]
         self.saved = self.guest_config["state"]
         self.release = lab.config["release"]
@@ -66,6 +66,9 @@ class DebianNode(Node):
         return [w.replace("tb-size=128", "tb-size=" + wide)
                 for w in super().accel()]
 
+    def cpus(self):
+        return self.guest_config["cpus"]
+
     def memory(self):
         c, ram = self.lab.config, self.guest_config["ram"]
         if not (self.saved or ram == "save"):
@@ -80,7 +83,8 @@ class DebianNode(Node):
         return words + (["-incoming", "defer"] if self.saved else [])
 
     def describe(self):
-        return {"variant": self.guest_config["variant"], "kernel": self.release}
+        return {"variant": self.guest_config["variant"], "kernel": self.release,
+                "cpus": self.cpus()}
 
     # ---- coming up ----
 

@@ -128,6 +128,9 @@ class Node:
     def accel(self):
         return self.lab.config["accel_args"]
 
+    def cpus(self):
+        return self.lab.config["smp"]
+
     def memory(self):
         """Words for QEMU on machine and memory."""
         c = self.lab.config
@@ -152,7 +155,7 @@ class Node:
         c = self.lab.config
         cmd = ["qemu-system-x86_64",
                "-name", f"holdfast-{self.lab.id}-{self.name}",
-               *self.accel(), *self.memory(), "-smp", str(c["smp"]),
+               *self.accel(), *self.memory(), "-smp", str(self.cpus()),
                "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot",
                "-kernel", self.kernel_image(), "-initrd", c["initrd"],

@@ -5,12 +5,18 @@ A state is a folder in the cache with the guest's memory ("ram"), the state of
 its machine ("vmstate"), what its system disk holds over the image, and, when
 packages were installed in it, what apt said. Making one takes a lab of its own
 with a single node v0, which is taken down in any case.
+
+Packages of DKMS are installed first, in a state of their own: the compiler takes
+minutes in an emulated guest, and what it makes depends on them alone.
 """
 
 import contextlib
 import glob
+import io
 import os
 import shutil
+import subprocess
+import tarfile
 import time
 
 import accel
@@ -21,6 +27,7 @@ from client import Session, command_put, request
 from paths import LabError
 
 FORMAT = 1
+COMPILER_CPUS = 2       # of guests that compile
 APT_SECONDS = 3600
 APT = ("export DEBIAN_FRONTEND=noninteractive; cd /var/cache/holdfast-test/debs && "
        "apt-get -q -y -o Dpkg::Use-Pty=0 install {names}")
@@ -63,21 +70,31 @@ class Maker:
         self.config, self.up, self.down, self.say = config, up, down, say
         self.initrd, self.boot_key = boot_archive()
         self.machine = [config[k] for k in (
-            "accel_args", "accel_append", "machine", "smp", "mem", "append",
-            "release")]
+            "accel_args", "accel_append", "machine", "mem", "append", "release")]
         self.machine.append(image.run("qemu-system-x86_64", "--version"))
+
+    def cpus(self, variant):
+        least = COMPILER_CPUS if variant == "headers" else 1
+        return max(self.config["smp"], least)
 
     def guest(self, variant, state, ram="share"):
         base, _ = debian.system_image(variant, self.say)
         return {"variant": variant, "base": base, "state": state, "ram": ram,
+                "cpus": self.cpus(variant),
                 "system_bytes": os.path.getsize(base)}
 
     def ready(self, variant, debs):
         """Description of a guest that starts from a state, made if needed."""
         _, image_key = debian.system_image(variant, self.say)
-        key = debian.digest(FORMAT, image_key, self.boot_key, self.machine)
+        key = debian.digest(FORMAT, image_key, self.boot_key, self.machine,
+                            self.cpus(variant))
         state = self.state(variant, key, None, [])
         chosen = choose(debs, variant, self.config["release"])
+        built = [d for d in chosen if is_dkms(d)]
+        if built:
+            key = debian.digest(key, [what_dkms_sees(d) for d in built], APT)
+            state = self.state(variant, key, state, built, built)
+        chosen = [d for d in chosen if d not in built]
         if chosen:
             key = debian.digest(key, [
                 (os.path.basename(d), debian.content(d), d in chosen)
@@ -90,7 +107,8 @@ class Maker:
         with debian.locked(f"state-{variant}-{key}"):
             if not os.path.exists(target):
                 begin = time.monotonic()
-                what = "with packages installed" if chosen else "booted"
+                what = ("booted" if not chosen else "a module is built"
+                        if is_dkms(chosen[0]) else "packages are installed")
                 self.say(f"saving a guest ({variant}, {what})")
                 self.make(variant, key, target, parent, debs, chosen)
                 self.say(f"guest saved in {time.monotonic() - begin:.0f} s")
@@ -110,7 +128,10 @@ class Maker:
                 try:
                     self.up(config)
                     if chosen:
-                        install(debs, chosen, os.path.join(temp, "apt.log"))
+                        log = os.path.join(temp, "apt.log")
+                        if os.path.exists(os.path.join(parent, "apt.log")):
+                            shutil.copy(os.path.join(parent, "apt.log"), log)
+                        install(debs, chosen, log)
                     said = request("save", 900, node="v0", target=temp)["said"]
                     if said:
                         self.say("failed in the guest: " + said)
@@ -137,13 +158,36 @@ def find_debs(folder):
     return debs
 
 
+def is_dkms(deb):
+    return os.path.basename(deb).split("_")[0].endswith("-dkms")
+
+
+def what_dkms_sees(deb):
+    """Key of a package by what can make a difference to the module that is
+    built: all but its documents, and the sums and sizes of its files."""
+    seen = []
+    for part in ("--ctrl-tarfile", "--fsys-tarfile"):
+        tar = subprocess.run(["dpkg-deb", part, deb], check=True,
+                             stdout=subprocess.PIPE).stdout
+        with tarfile.open(fileobj=io.BytesIO(tar)) as files:
+            for one in files:
+                text = files.extractfile(one).read() if one.isfile() else b""
+                if one.name == "./control":
+                    text = b"".join(line for line in text.splitlines(True)
+                                    if not line.startswith(b"Installed-Size:"))
+                if (one.name != "./md5sums" and not one.isdir() and
+                        not one.name.startswith("./usr/share/doc/")):
+                    seen.append((part, one.name, one.mode, one.linkname, text))
+    return debian.digest(sorted(seen))
+
+
 def choose(debs, variant, release):
     """Those that a guest installs: DKMS where headers are, else the module that
     was built for its kernel; the other files lie there for tests to take."""
     chosen = []
     for deb in debs:
         name = os.path.basename(deb).split("_")[0]
-        if name.endswith("-dkms"):
+        if is_dkms(deb):
             wanted = variant == "headers"
         elif "-modules-" in name:
             wanted = variant != "headers" and name.endswith("-" + release)
@@ -160,7 +204,7 @@ def install(debs, chosen, log):
         if command_put(["v0", deb, "/var/cache/holdfast-test/debs/"]):
             raise LabError(f"{deb} could not be copied into the guest")
     names = " ".join(f"./{os.path.basename(d)}" for d in chosen)
-    with open(log, "wb") as f:
+    with open(log, "ab") as f:
         status = Session("v0", ["sh", "-c", APT.format(names=names)], None,
                          f.fileno(), f.fileno()).run(APT_SECONDS)
     if status:
