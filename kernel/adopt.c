@@ -8,8 +8,8 @@
  * is discarded), R3b (ranges above stable are marked for every slot outside of
  * the set; readmission clears; an incarnation that the bitmap is not for sets
  * all bits, and the bitmap of a slot that was removed is for none), R7 and R10
- * (activation or readmission settles what earlier terms and lives left; a slot
- * outside of the set moves its log to its own bitmap).
+ * (activation or readmission settles what earlier terms and lives left, log and
+ * own bits alike; a slot outside of the set moves its log to its own bitmap).
  *
  * Locks: meta_lock held throughout; the change is one section of log_lock, so
  * that each write is either marked by its own mask or found by the scan.
@@ -77,7 +77,7 @@ static void plan_change(const struct hf_slot *slot, const struct hf_conf_data *o
 			continue;
 		}
 		if (!(missing & BIT(nr))) {
-			if (!known || ((was_missing & BIT(nr)) && (nr != slot->nr || took_part)))
+			if (!known || (nr == slot->nr ? change->settle : !!(was_missing & BIT(nr))))
 				change->clear |= BIT(nr);
 		} else if (!known) {
 			change->fill |= BIT(nr);

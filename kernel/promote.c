@@ -10,7 +10,7 @@
  * configuration was adopted; each run does one pass over what is new.
  *
  * Rules: R1 (drain), R4, R5 (promise of the own slot), R6 (ghosts), R7 by
- * logged extents, R10 (unclean lives).
+ * logged extents and own bits, R10 (unclean lives).
  * Locks: serve_lock for what is read of and written to remotes.
  */
 #include "promote.h"
@@ -33,7 +33,8 @@ struct pass {
 	u64	link_id[HF_MAX_SLOTS];
 	u64	life[HF_MAX_SLOTS];
 	bool	whole;			/* a log could not be read: everything may differ */
-	unsigned long *extents;		/* union of the logged extents */
+	u64	own_bits[HF_MAX_SLOTS];	/* 0: it has none; else how many bits it told of */
+	unsigned long *extents;		/* union of the logged extents and of own bits */
 	unsigned long nr_extents;	/* of the volume */
 };
 
@@ -144,7 +145,47 @@ static void collect_remotes(struct hf_disk *disk, struct pass *pass)
 			pass->new_mask |= BIT(nr);
 		pass->link_id[nr] = remote->link_id;
 		pass->life[nr] = remote->life;
+		pass->own_bits[nr] = remote->nr_own_bits;
 		add_extents(pass, remote->extents, remote->nr_extents);
+	}
+}
+
+static void add_bytes(struct hf_disk *disk, struct pass *pass, u64 start, u64 end)
+{
+	unsigned int shift = hf_slot_extent_shift(disk->slot);
+	unsigned long extent = start >> shift;
+
+	for (; extent < pass->nr_extents && (u64)extent << shift < end; extent++)
+		__set_bit(extent, pass->extents);
+}
+
+/*
+ * R10: a life that is in the set by a decision about an earlier one has in its
+ * own bitmap what that one may have lost. A remote's bits were written before
+ * it was ready; should a later link overwrite them now, this pass is not
+ * concluded for it.
+ */
+static void add_own_bits(struct hf_disk *disk, struct pass *pass)
+{
+	unsigned int shift = hf_slot_granule_shift(disk->slot);
+	u64 total = DIV_ROUND_UP_ULL(disk->size_bytes, 1ULL << shift);
+	u64 from = 0, start, end;
+	unsigned long bit;
+	u8 nr;
+
+	while (hf_slot_next_dirty(disk->slot, disk->own_nr, from, &start, &end)) {
+		add_bytes(disk, pass, start, end);
+		from = end;
+	}
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
+		if (!pass->own_bits[nr])
+			continue;
+		if (pass->own_bits[nr] != total) {
+			pass->whole = true;
+			continue;
+		}
+		for_each_set_bit(bit, disk->remotes[nr].own_bits, total)
+			add_bytes(disk, pass, (u64)bit << shift, (u64)(bit + 1) << shift);
 	}
 }
 
@@ -167,6 +208,7 @@ static int collect(struct hf_disk *disk, struct pass *pass)
 	spin_lock_irqsave(&disk->serve.serve_lock, flags);
 	collect_remotes(disk, pass);
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
+	add_own_bits(disk, pass);
 	if (pass->whole)
 		bitmap_fill(pass->extents, pass->nr_extents);
 	return 0;

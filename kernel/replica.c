@@ -148,7 +148,8 @@ static u8 judge_hello(struct hf_replica *replica)
 	if (!hf_conf_activated(conf) && (conf->in_sync_mask & BIT(hf_slot_nr(slot))) &&
 	    conf->slots[hf_slot_nr(slot)].cited_life != hf_slot_life(slot))
 		return HF_ST_LIFE;
-	if (hf_slot_owes(slot))
+	/* R10: what it lost comes back by R7, or after a drop by R9. */
+	if (hf_conf_activated(conf) && hf_slot_owes(slot))
 		return HF_ST_LIFE;
 	if (conf->size_bytes != hf_slot_size_bytes(slot))
 		return HF_ST_SIZE;
