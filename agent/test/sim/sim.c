@@ -328,6 +328,8 @@ struct sim *sim_new(const struct sim_options *options)
 	sim->gone = -1;
 	sim->truth = fsm_new();
 	sim->agent_scale_pct = 100;
+	sim->profile = sim->opt.profile ? sim->opt.profile :
+		       sim->opt.faults ? sim_profile_by_chance(sim) : sim_profile_named("mixed");
 	check_init(sim);
 	return sim;
 }

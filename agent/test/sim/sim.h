@@ -67,6 +67,9 @@ enum mutant {
 	MUTANT_RETIRE_NEVER,	/* a pair is never given back */
 	MUTANT_UNMADE,		/* R16: a slot is called made that is not */
 	MUTANT_NO_PLACE,	/* nothing is rebuilt elsewhere */
+	MUTANT_OWN_CLEARED,	/* R10: own bits settled by what an earlier life earned */
+	MUTANT_OWN_LEFT_OUT,	/* R7: own bits are no part of the union */
+	MUTANT_OWING_REFUSED,	/* R7: who has own bits is not reconciled */
 	MUTANTS,
 };
 
@@ -223,7 +226,8 @@ struct plink {
 	bool		reconciled;
 	bool		reconcile_flush;
 	u32		reconcile_todo;
-	u32		reconcile_copy;	/* block + 1 under way */
+	u32		reconcile_copy;	/* block + 1 under way, also of the pass before */
+	u32		reconcile_pass;
 	u32		blocks;		/* logged or in its own bitmap */
 	u64		adopted_epoch;
 	u64		last_rx_us;
@@ -385,6 +389,35 @@ struct log_entry {
 	size_t	size;
 };
 
+enum sim_fault {
+	FAULT_ABSENCE,		/* planned: cordon, reboot */
+	FAULT_CUT,		/* power of one node */
+	FAULT_CUT_ALL,
+	FAULT_AGENT,		/* killed */
+	FAULT_ONE_WAY,		/* between two nodes */
+	FAULT_TWO_WAYS,
+	FAULT_ISOLATE,
+	FAULT_PAUSE,
+	FAULT_PROMISES,		/* one cut off, what another promised goes through a reboot */
+	FAULT_SLOW,		/* device, with its links */
+	FAULT_LATENCY,
+	FAULT_LEADERLESS,	/* the leader's agent dies, and a node reboots at once */
+	FAULT_KINDS,
+};
+
+/* What a history is made of; constant. */
+struct sim_profile {
+	const char	*name;
+	unsigned int	weights[FAULT_KINDS];
+	u64		gap_us;		/* longest time between two faults */
+	u64		client_us;	/* and between two requests of a client */
+	unsigned int	quiet_pct;	/* of requests that seconds of silence follow, besides 0.5 */
+	unsigned int	step_pct;	/* of configurations that a fault follows soon */
+	unsigned int	aim_pct;	/* of faults that hit a primary */
+	unsigned int	scale_pct;	/* patience of the agents; 0: by chance */
+	u8		copies;		/* 0: by chance */
+};
+
 struct sim_options {
 	u64		seed;
 	bool		verbose;
@@ -392,10 +425,12 @@ struct sim_options {
 	bool		faults;		/* random ones */
 	u64		fault_us;	/* how long */
 	u8		copies;		/* 0: by chance */
+	const struct sim_profile *profile;	/* NULL: by chance */
 };
 
 struct sim {
 	struct sim_options	opt;
+	const struct sim_profile *profile;
 	u64			rng;
 	u64			now;
 	u64			order;
@@ -474,6 +509,7 @@ void dev_power_cut(struct sim *sim, struct sdev *dev);
 void slot_attach(struct sim *sim, struct mvol *mv, unsigned int pair);
 void slot_stop(struct sim *sim, struct mvol *mv);
 bool slot_up(const struct mvol *mv);
+bool slot_owes(const struct sim *sim, const struct mvol *mv);
 int slot_nr(const struct sim *sim, const struct mvol *mv);
 struct sdev *slot_dev(struct sim *sim, struct mvol *mv);
 void slot_write(struct sim *sim, struct mvol *mv, const struct lmsg *msg, bool copy);
@@ -566,5 +602,11 @@ void client_dead(struct sim *sim, int volume, int node, u64 instance);
 
 /* sim_fault.c */
 void faults_start(struct sim *sim);
+void fault_after_step(struct sim *sim, const struct hf_conf_data *conf);
+
+/* sim_profile.c */
+const struct sim_profile *sim_profile_named(const char *name);
+const struct sim_profile *sim_profile_by_chance(struct sim *sim);
+enum sim_fault sim_profile_fault(struct sim *sim);
 
 #endif /* HOLDFAST_TEST_SIM_H */

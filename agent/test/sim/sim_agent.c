@@ -22,7 +22,8 @@ static void view_slot(struct sim *sim, const struct mvol *mv, struct kernel_slot
 	if (slot->state == HOLDFAST_SLOT_NONE)
 		return;
 	out->slot_nr = slot_nr(sim, mv) < 0 ? 0 : (u8)slot_nr(sim, mv);
-	out->unclean = !sim_mutant(sim, MUTANT_UNCLEAN_FIRST) && hf_al_unclean(&slot->al);
+	out->unclean = !sim_mutant(sim, MUTANT_UNCLEAN_FIRST) &&
+		       (hf_al_unclean(&slot->al) || slot_owes(sim, mv));
 	out->life = slot->life;
 	out->incarnation = slot->al.incarnation;
 	out->promise_ms = (u32)(slot_promise_ns(sim, mv) / 1000000);
@@ -212,8 +213,10 @@ enum fsm_code consensus_commit(struct sim *sim, const struct command *cmd, char 
 	trace_events(sim, events + 1);
 	for (v = 0; v < sim->nr_volumes; v++) {
 		vol = fsm_volume_by_uuid(sim->truth, sim->uuid[v]);
-		if (vol && old[v].epoch && vol->conf.epoch != old[v].epoch)
+		if (vol && old[v].epoch && vol->conf.epoch != old[v].epoch) {
 			check_conf(sim, (int)v, &old[v], &vol->conf);
+			fault_after_step(sim, &vol->conf);
+		}
 	}
 	check_places(sim);
 	if (why)

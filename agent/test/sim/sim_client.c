@@ -50,8 +50,10 @@ static void client_tick(struct sim *sim, struct ev *ev)
 	struct ev *next;
 
 	/* Bursts, and silence long enough for the logs to become empty. */
-	next = sim_at(sim, !cl->instance ? 100 * SIM_MS : sim_below(sim, 200) == 0 ? 3 * SIM_S :
-		      SIM_MS + sim_below(sim, 25 * SIM_MS), -1, client_tick);
+	next = sim_at(sim, !cl->instance ? 100 * SIM_MS : sim_below(sim, 200) == 0 ||
+		      (sim->profile->quiet_pct && sim_chance(sim, sim->profile->quiet_pct)) ?
+		      3 * SIM_S :
+		      SIM_MS + sim_below(sim, sim->profile->client_us), -1, client_tick);
 	next->volume = volume;
 	next->a[0] = (u64)node;
 	if (!sim->nodes[node].up || sim->nodes[node].paused_until > sim->now)

@@ -73,8 +73,9 @@ static void make_volume(struct sim *sim, unsigned int v)
 	memcpy(sim->uuid[v], cmd.volume_create.uuid, 16);
 	cmd.volume_create.size_bytes = 1 << 20;
 	cmd.volume_create.copies = sim_chance(sim, 65) ? 2 : 3;
-	if (sim->opt.copies)
-		cmd.volume_create.copies = sim->opt.copies;
+	if (sim->opt.copies || sim->profile->copies)
+		cmd.volume_create.copies = sim->opt.copies ? sim->opt.copies :
+					   sim->profile->copies;
 	for (i = 0; i < HF_MAX_SLOTS; i++)
 		cmd.volume_create.incarnations[i] = sim_id(sim);
 	if (commit(sim, &cmd))
@@ -241,52 +242,144 @@ static void plan_absence(struct sim *sim, unsigned int node, u64 time)
 	ev->a[1] = time;
 }
 
+static void isolate(struct sim *sim, unsigned int node, u64 time)
+{
+	unsigned int i;
+
+	for (i = 0; i < sim->nr_nodes; i++) {
+		cut_way(sim, node, i, time);
+		cut_way(sim, i, node, time);
+	}
+}
+
+static void slow_device(struct sim *sim, unsigned int node)
+{
+	u64 time = 2 * SIM_S + sim_below(sim, SIM_S);
+	unsigned int i;
+
+	sim_trace(sim, "n%u device SLOW", node);
+	/* Just long enough for links to end while old I/O is still under way. */
+	sim->nodes[node].slow_until = sim->now + SIM_S;
+	for (i = 0; i < sim->nr_nodes; i++)
+		cut_way(sim, node, i, time);
+}
+
+static unsigned int some_node(struct sim *sim)
+{
+	const struct fsm_volume *vol = truth(sim, (unsigned int)sim_below(sim, sim->nr_volumes));
+	int node = sim_node_index(sim, vol->conf.primary_node);
+
+	if (node >= 0 && sim_chance(sim, sim->profile->aim_pct))
+		return (unsigned int)node;
+	return (unsigned int)sim_below(sim, sim->nr_nodes);
+}
+
+/* Of a volume that @node serves, on another node; else any node. */
+static int some_copy(struct sim *sim, unsigned int node)
+{
+	unsigned int slot = (unsigned int)sim_below(sim, HF_MAX_SLOTS), v, i;
+
+	for (v = 0; v < sim->nr_volumes; v++) {
+		const struct hf_conf_data *conf = &truth(sim, v)->conf;
+
+		if (conf->primary_node != sim->nodes[node].id)
+			continue;
+		for (i = 0; i < HF_MAX_SLOTS; i++, slot = (slot + 1) % HF_MAX_SLOTS) {
+			if (conf->in_sync_mask & 1 << slot &&
+			    conf->slots[slot].node != conf->primary_node)
+				return sim_node_index(sim, conf->slots[slot].node);
+		}
+	}
+	return (int)sim_below(sim, sim->nr_nodes);
+}
+
 static void one_fault(struct sim *sim)
 {
-	unsigned int node = (unsigned int)sim_below(sim, sim->nr_nodes);
+	unsigned int node = some_node(sim);
 	unsigned int other = (unsigned int)sim_below(sim, sim->nr_nodes);
-	unsigned int dice = (unsigned int)sim_below(sim, 100);
+	enum sim_fault kind = sim_profile_fault(sim);
 	u64 time = some_seconds(sim);
 	unsigned int i;
 
-	if (dice < 6) {
+	switch (kind) {
+	case FAULT_ABSENCE:
 		plan_absence(sim, node, time);
-	} else if (dice < 30) {
+		break;
+	case FAULT_CUT:
 		cut_for(sim, (int)node, time);
-	} else if (dice < 36) {
+		break;
+	case FAULT_CUT_ALL:
 		for (i = 0; i < sim->nr_nodes; i++)
 			cut_for(sim, (int)i, some_seconds(sim));
-	} else if (dice < 52) {
+		break;
+	case FAULT_AGENT:
 		sim_kill_agent(sim, (int)node, time);
-	} else if (dice < 62) {
-		cut_way(sim, node, other, time);
-	} else if (dice < 74) {
-		cut_way(sim, node, other, time);
+		break;
+	case FAULT_TWO_WAYS:
 		cut_way(sim, other, node, time);
-	} else if (dice < 84) {
-		for (i = 0; i < sim->nr_nodes; i++) {
-			cut_way(sim, node, i, time);
-			cut_way(sim, i, node, time);
-		}
-	} else if (dice < 92) {
+		/* fallthrough */
+	case FAULT_ONE_WAY:
+		cut_way(sim, node, other, time);
+		break;
+	case FAULT_ISOLATE:
+		isolate(sim, node, time);
+		break;
+	case FAULT_PAUSE:
 		sim_pause(sim, (int)node, time);
-	} else if (dice < 94) {
-		/* One is cut off, and what the others promised goes through a reboot. */
-		for (i = 0; i < sim->nr_nodes; i++) {
-			cut_way(sim, node, i, 2 * SIM_S + time);
-			cut_way(sim, i, node, 2 * SIM_S + time);
-		}
-		cut_for(sim, (int)other, sim_below(sim, 100 * SIM_MS));
-	} else if (dice < 98) {
-		sim_trace(sim, "n%u device SLOW", node);
-		/* Just long enough for links to end while old I/O is still under way. */
-		sim->nodes[node].slow_until = sim->now + SIM_S;
-		time = 2 * SIM_S + sim_below(sim, SIM_S);
-		for (i = 0; i < sim->nr_nodes; i++)
-			cut_way(sim, node, i, time);
-	} else {
+		break;
+	case FAULT_PROMISES:
+		isolate(sim, node, 2 * SIM_S + time);
+		cut_for(sim, some_copy(sim, node), sim_below(sim, 100 * SIM_MS));
+		break;
+	case FAULT_SLOW:
+		slow_device(sim, node);
+		break;
+	case FAULT_LATENCY:
 		sim->slow_ms = sim->slow_ms ? 0 : (u32)sim_below(sim, 120);
+		break;
+	case FAULT_LEADERLESS:
+		if (sim->leader >= 0)
+			sim_kill_agent(sim, sim->leader, time);
+		cut_for(sim, (int)node, sim_below(sim, 200 * SIM_MS));
+		break;
+	default:
+		break;
 	}
+}
+
+/* Of the primary, mostly; @a: its node when the step was committed. */
+static void step_fault(struct sim *sim, struct ev *ev)
+{
+	unsigned int node = (unsigned int)ev->a[0], i;
+	unsigned int dice = (unsigned int)sim_below(sim, 100);
+	u64 time = some_seconds(sim);
+
+	if (sim->healed)
+		return;
+	if (dice < 20)
+		node = (unsigned int)sim_below(sim, sim->nr_nodes);
+	if (dice < 65) {
+		cut_for(sim, (int)node, time);
+	} else if (dice < 75) {
+		for (i = 0; i < sim->nr_nodes; i++)
+			cut_for(sim, (int)i, some_seconds(sim));
+	} else if (dice < 90) {
+		isolate(sim, node, time);
+	} else {
+		sim_kill_agent(sim, (int)node, time);
+	}
+}
+
+void fault_after_step(struct sim *sim, const struct hf_conf_data *conf)
+{
+	int node = sim_node_index(sim, conf->primary_node);
+	u64 soon;
+
+	if (!sim->opt.faults || sim->healed || node < 0 ||
+	    !sim_chance(sim, sim->profile->step_pct))
+		return;
+	soon = sim_chance(sim, 50) ? sim_below(sim, 100 * SIM_MS) : sim_below(sim, SIM_S);
+	sim_at(sim, soon, -1, step_fault)->a[0] = (u64)node;
 }
 
 static void fault_tick(struct sim *sim, struct ev *ev)
@@ -296,8 +389,8 @@ static void fault_tick(struct sim *sim, struct ev *ev)
 		return;
 	one_fault(sim);
 	/* Faults come in flocks. */
-	sim_at(sim, sim_chance(sim, 40) ? sim_below(sim, SIM_S) : sim_below(sim, 15 * SIM_S), -1,
-	       fault_tick);
+	sim_at(sim, sim_chance(sim, 40) ? sim_below(sim, SIM_S) :
+	       sim_below(sim, sim->profile->gap_us), -1, fault_tick);
 }
 
 void faults_start(struct sim *sim)
@@ -331,6 +424,8 @@ void sim_start_history(struct sim *sim, unsigned int nodes, unsigned int volumes
 	if (sim->opt.faults) {
 		/* Rash agents: safety must not rest on their patience. */
 		sim->agent_scale_pct = sim_chance(sim, 50) ? 100 : sim_chance(sim, 50) ? 40 : 15;
+		if (sim->profile->scale_pct)
+			sim->agent_scale_pct = sim->profile->scale_pct;
 		faults_start(sim);
 	}
 }

@@ -285,12 +285,26 @@ int primary_delete(struct sim *sim, struct mvol *mv, u64 instance, bool force)
 
 /* ------------------------------------------------------------------- timer */
 
-/* After the activation: R5 for the own slot, R1 for its backing I/O, R7's flush. */
+static bool reconciles(const struct mvol *mv)
+{
+	int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (mv->links[i].reconcile_copy)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * After the activation: R5 for the own slot, R1 for its backing I/O, R7's flush,
+ * and no copy of R7 may come after a new write.
+ */
 static void try_serve(struct sim *sim, struct mvol *mv)
 {
 	if (mv->disk != HOLDFAST_DISK_ACTIVE || mv->serving || mv->adopting || !slot_up(mv))
 		return;
-	if (!hf_conf_activated(&mv->conf) || slot_promise_ns(sim, mv))
+	if (!hf_conf_activated(&mv->conf) || slot_promise_ns(sim, mv) || reconciles(mv))
 		return;
 	if (!mv->own_flushed && !sim_mutant(sim, MUTANT_NO_R7_FLUSH)) {
 		if (!mv->slot.busy && !mv->own_flush_busy) {

@@ -37,12 +37,17 @@ static u32 lowest(u32 mask)
 
 /* ---------------------------------------------------------- reconciliation */
 
-/* A slot more: the union grows, so all that are linked begin again. */
+/*
+ * A slot more: the union grows, so all that are linked begin again, once the
+ * copy that is under way has ended: it must not land on what comes later.
+ */
 void reconcile_begin(struct sim *sim, struct mvol *mv)
 {
 	u32 blocks = slot_blocks(mv, HF_AL_LOGGED);
 	int i;
 
+	if (!sim_mutant(sim, MUTANT_OWN_LEFT_OUT))
+		blocks |= mv->slot.bits[slot_nr(sim, mv)];
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
 		if (mv->links[i].state == HOLDFAST_LINK_READY)
 			blocks |= mv->links[i].blocks;
@@ -57,7 +62,7 @@ void reconcile_begin(struct sim *sim, struct mvol *mv)
 		link->reconciled = false;
 		link->reconcile_flush = false;
 		link->reconcile_todo = blocks;
-		link->reconcile_copy = 0;
+		link->reconcile_pass++;
 	}
 	reconcile_continue(sim, mv);
 }
@@ -80,7 +85,7 @@ static void reconcile_slot(struct sim *sim, struct mvol *mv, u8 slot)
 		link->reconciled = true;
 	} else {
 		msg.op = MSG_FLUSH;
-		msg.cookie = COOKIE(COOKIE_RECONCILE_FLUSH, 0);
+		msg.cookie = COOKIE(COOKIE_RECONCILE_FLUSH, link->reconcile_pass);
 		link->reconcile_flush = true;
 		tell(sim, mv, slot, &msg);
 	}
@@ -277,7 +282,8 @@ void copy_done(struct sim *sim, struct mvol *mv, u8 slot, u64 cookie, enum mop o
 		reconcile_continue(sim, mv);
 		break;
 	case COOKIE_RECONCILE_FLUSH:
-		if (link->reconcile_flush && !link->reconcile_todo) {
+		if (link->reconcile_flush && !link->reconcile_todo &&
+		    (u32)cookie == link->reconcile_pass) {
 			link->reconciled = true;
 			link->reconcile_flush = false;
 		}

@@ -55,6 +55,10 @@ static const char *hello_fault(struct sim *sim, struct mvol *mv, const struct lm
 	    msg->conf.slots[own].cited_life != mv->slot.life &&
 	    !sim_mutant(sim, MUTANT_NO_LIFE))
 		return "life";
+	/* It is made whole by R7, or after a drop by R9. */
+	if ((hf_conf_activated(&msg->conf) || sim_mutant(sim, MUTANT_OWING_REFUSED)) &&
+	    slot_owes(sim, mv))
+		return "owes";
 	return NULL;
 }
 
@@ -73,7 +77,9 @@ static void try_ready(struct sim *sim, struct mvol *mv)
 	ack.life = mv->slot.life;
 	ack.unclean = mv->slot.unclean;
 	ack.extents = slot_blocks(mv, HF_AL_LOGGED);
-	ack.own = hf_conf_missing_mask(&mv->conf) & 1 << own ? mv->slot.bits[own] : 0;
+	ack.own = mv->slot.bits[own];
+	if (sim_mutant(sim, MUTANT_OWN_LEFT_OUT) && !hf_conf_activated(&mv->conf))
+		ack.own = 0;
 	if (sim_mutant(sim, MUTANT_NO_LOG))
 		ack.extents = ack.own = 0;
 	check_linked(sim, mv->volume, mv->node, mv->slot.al.incarnation);

@@ -38,6 +38,14 @@ u64 slot_promise_ns(struct sim *sim, const struct mvol *mv)
 				   mv->conf.primary_instance, sim_clock_ns(sim, mv->node));
 }
 
+/* In the set, but by a decision about an earlier life: what that lost is not there. */
+bool slot_owes(const struct sim *sim, const struct mvol *mv)
+{
+	int own = slot_nr(sim, mv);
+
+	return own >= 0 && mv->conf.in_sync_mask & 1 << own && mv->slot.bits[own];
+}
+
 static u32 extent_blocks(u32 extent)
 {
 	return 3u << (2 * extent);
@@ -213,6 +221,7 @@ static void write_record(struct sim *sim, struct mvol *mv, bool trim)
 
 static bool mark(struct sim *sim, struct mvol *mv, u8 missing, u32 block)
 {
+	int own = slot_nr(sim, mv);
 	bool changed = false;
 	int i;
 
@@ -220,7 +229,7 @@ static bool mark(struct sim *sim, struct mvol *mv, u8 missing, u32 block)
 	if (sim_mutant(sim, MUTANT_NO_MARKS))
 		missing = 0;
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
-		if (!(missing & 1 << i) || mv->slot.bits[i] & 1u << block)
+		if (!(missing & 1 << i) || i == own || mv->slot.bits[i] & 1u << block)
 			continue;
 		mv->slot.bits[i] |= 1u << block;
 		changed = true;
@@ -389,7 +398,9 @@ static struct bits *write_bits(struct sim *sim, struct mvol *mv)
 	memcpy(b->bits, mv->slot.bits, sizeof(b->bits));
 	b->gen = hf_al_bits_issue(&mv->slot.al);
 	mv->slot.bits_busy = true;
-	ev = sim_at(sim, device_us(sim), mv->node, bits_written);
+	/* The window of the mutant is made wide; by itself a late mark does no harm. */
+	ev = sim_at(sim, device_us(sim) + (sim_mutant(sim, MUTANT_MARKS_VOLATILE) ? SIM_S : 0),
+		    mv->node, bits_written);
 	ev->volume = mv->volume;
 	ev->a[0] = mv->slot.life;
 	ev->a[1] = mv->adopt_token;
@@ -409,6 +420,17 @@ void slot_set_bits(struct sim *sim, struct mvol *mv, const struct lmsg *msg)
 }
 
 /* ---------------------------------------------------------------- adoption */
+
+/* An activation or readmission deals with log and own bits of a life that took part. */
+static bool settles(const struct mvol *mv, const struct hf_conf_data *old, int own)
+{
+	const struct hf_conf_data *conf = &mv->conf;
+	bool was_active = old->term == conf->term && hf_conf_activated(old);
+	bool was_outside = hf_conf_missing_mask(old) & 1 << own;
+
+	return hf_conf_activated(conf) && (!was_active || was_outside) &&
+	       mv->slot.ready_term == conf->term;
+}
 
 /*
  * What adoption does to marks and log (R3b, R10); memory alone, the caller
@@ -432,13 +454,17 @@ void slot_adopting(struct sim *sim, struct mvol *mv, const struct hf_conf_data *
 		if (conf->slots[i].incarnation != old->slots[i].incarnation && missing & 1 << i &&
 		    i != own && !sim_mutant(sim, MUTANT_REUSE_BITS))
 			slot->bits[i] = ALL_BLOCKS;
-		if (readmitted & 1 << i)
+		/* The own ones by a readmission of this very life. */
+		if (readmitted & 1 << i && (i != own || slot->ready_term == conf->term ||
+					    sim_mutant(sim, MUTANT_OWN_CLEARED)))
 			slot->bits[i] = 0;
 		else if (i != own && missing & 1 << i && !sim_mutant(sim, MUTANT_NO_MARKS))
 			slot->bits[i] |= above;
 	}
 	if (missing & 1 << own)
 		slot->bits[own] |= slot_blocks(mv, HF_AL_LOGGED);
+	else if (settles(mv, old, own))
+		slot->bits[own] = 0;
 	hf_al_marked(&slot->al);
 }
 
@@ -448,16 +474,10 @@ void slot_adopted(struct sim *sim, struct mvol *mv, const struct hf_conf_data *o
 	const struct hf_conf_data *conf = &mv->conf;
 	int own = slot_nr(sim, mv);
 
-	bool was_active = old->term == conf->term && hf_conf_activated(old);
-	bool was_outside = own >= 0 && hf_conf_missing_mask(old) & 1 << own;
-
 	if (!slot_up(mv) || own < 0)
 		return;
-	if (hf_conf_missing_mask(conf) & 1 << own || sim_mutant(sim, MUTANT_SETTLE_AT_ATTACH))
-		hf_al_settle(&mv->slot.al, conf->term);
-	/* An activation or readmission deals with the log of a life that took part in it. */
-	else if (hf_conf_activated(conf) && (!was_active || was_outside) &&
-		 mv->slot.ready_term == conf->term)
+	if (hf_conf_missing_mask(conf) & 1 << own || settles(mv, old, own) ||
+	    sim_mutant(sim, MUTANT_SETTLE_AT_ATTACH))
 		hf_al_settle(&mv->slot.al, conf->term);
 }
 
