@@ -202,9 +202,8 @@ class Bench:
                     return took
         raise Failure(f"S4: not served on another node within {seconds} s")
 
-    def heal(self, rng):
-        """After the last fault: served, healthy, I/O goes on (S4)."""
-        lab("heal")
+    def healthy(self):
+        """Served, and all copies are in sync again (S4)."""
         begin, why = time.monotonic(), ""
         for condition in ("--attached", "--healthy"):
             left = max(1, int(begin + SERVE_S - time.monotonic()))
@@ -214,6 +213,11 @@ class Bench:
             if done.returncode:
                 why = (done.stderr or done.stdout).strip()
                 raise Failure(f"S4: not served and healthy {SERVE_S} s after the last fault: {why}")
+
+    def heal(self, rng):
+        """After the last fault: served, healthy, I/O goes on (S4)."""
+        lab("heal")
+        self.healthy()
         roles = self.roles(rng)
         if self.load and roles["primary"] != self.load.node:
             self.lost()
