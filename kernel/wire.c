@@ -40,6 +40,7 @@ enum wire_has {
 	HAS_FUA		= 1 << 7,
 	HAS_DATA	= 1 << 8,	/* payload: range_len bytes */
 	HAS_SURE_CRC	= 1 << 9,	/* a payload is never without checksum */
+	HAS_LONG_RANGE	= 1 << 10,	/* a range of zeros: up to HF_MAX_ZERO_BYTES */
 };
 
 struct wire_rule {
@@ -82,6 +83,10 @@ static const struct wire_rule rules[] = {
 	[HF_OP_BITS]	    = RULE(DATA, TO_SLOT, HAS_TICK | HAS_COOKIE | HAS_BITS | HAS_SURE_CRC,
 				   1, HF_WIRE_MAX_BITS_BYTES, 1),
 	[HF_OP_ACK]	    = RULE_BARE(DATA, TO_PRIMARY, HAS_COOKIE | HAS_STATUS),
+	[HF_OP_DISCARD]	    = RULE_BARE(DATA, TO_SLOT, HAS_TICK | HAS_COOKIE | HAS_SEQ |
+					HAS_RANGE | HAS_LONG_RANGE | HAS_FUA),
+	[HF_OP_ZEROES]	    = RULE_BARE(DATA, TO_SLOT, HAS_TICK | HAS_COOKIE | HAS_SEQ |
+					HAS_RANGE | HAS_LONG_RANGE | HAS_FUA),
 };
 
 static int refuse(const char **why, const char *sentence)
@@ -264,7 +269,7 @@ static int check_range(const struct hf_wire_hdr *hdr, const struct hf_wire_expec
 		return check_bits_range(hdr, expect, offset, range_len, why);
 	if (offset % 512 || range_len % 512)
 		return refuse(why, "the range is not made of 512 byte sectors");
-	if (range_len > HF_MAX_IO_BYTES)
+	if (range_len > ((has & HAS_LONG_RANGE) ? HF_MAX_ZERO_BYTES : HF_MAX_IO_BYTES))
 		return refuse(why, "the range is larger than a message may carry");
 	if ((has & HAS_DATA) && hdr->length != hdr->range_len)
 		return refuse(why, "payload and range differ in length");
@@ -367,6 +372,9 @@ int hf_wire_hello_ack_check(const struct hf_wire_hello_ack *ack,
 	if (hf_meta_layout_init(&layout, expect->volume_bytes, extent_shift, log_entries,
 				le32_to_cpu(ack->granule_shift), why))
 		return -EPROTO;
+	if (le32_to_cpu(ack->unmap_bytes) > HF_WIRE_MAX_UNMAP ||
+	    le32_to_cpu(ack->unmap_bytes) % 512)
+		return refuse(why, "the slot frees room in units that cannot be");
 	if (le32_to_cpu(ack->wait_ms) > hf_scaled_ms(HF_GRACE_MS, HF_SCALE_MAX_PCT))
 		return refuse(why, "the slot would wait for longer than any grace");
 	return 0;

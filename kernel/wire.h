@@ -19,6 +19,7 @@
  *			range_len, payload (crc by policy), flag FUA
  *   COPY		as WRITE without seq and FUA
  *   COPY_ZERO		as COPY without payload
+ *   DISCARD, ZEROES	as WRITE without payload, range_len up to HF_MAX_ZERO_BYTES
  *   FLUSH		stamp, stable, missing_mask, cookie
  *   BITS		as FLUSH, and offset, range_len, payload (with crc)
  *   ACK		stamp, cookie, status
@@ -37,6 +38,7 @@
 #include "../uapi/holdfast_wire.h"
 
 enum hf_wire_limits {
+	HF_WIRE_MAX_UNMAP	= 1 << 30,	/* unmap_bytes of a slot */
 	HF_WIRE_MAX_BITS_RANGE	= 1 << 30,	/* bytes of volume in one BITS message */
 	HF_WIRE_MAX_BITS_BYTES	= (HF_WIRE_MAX_BITS_RANGE / HF_BLOCK_BYTES) / 8,
 	HF_WIRE_MAX_EXTENTS	= HF_LOG_MAX_ENTRIES,	/* in one EXTENTS message */
@@ -219,5 +221,11 @@ u32 hf_wire_bits_bytes(u32 range_bytes, u8 granule_shift);
  * -EILSEQ (checksum), -EBUSY or -EINVAL.
  */
 int hf_wire_status_errno(u8 status);
+
+/** hf_wire_is_write - is a message of this opcode a write of the volume */
+static inline bool hf_wire_is_write(u8 opcode)
+{
+	return opcode == HF_OP_WRITE || opcode == HF_OP_DISCARD || opcode == HF_OP_ZEROES;
+}
 
 #endif /* _HOLDFAST_WIRE_CORE_H */

@@ -18,6 +18,7 @@ enum {
 	HF_BLOCK_BYTES		= 4096,	/* unit of sizes and dirty bits */
 	HF_MIN_VOLUME_BYTES	= 1 << 20,
 	HF_MAX_IO_BYTES		= 1 << 20,	/* payload of one message */
+	HF_MAX_ZERO_BYTES	= 1 << 24,	/* range of one discard or zero write */
 	HF_NAME_MAX		= 63,	/* bytes of a volume's name */
 };
 
@@ -65,6 +66,11 @@ enum {
  * @HF_OP_FLUSH: flush of the data device
  * @HF_OP_BITS: bits of the bitmap for slot @slot from byte @offset of the
  *	volume on, one bit a bitmap granule; set durably before the answer (R9)
+ * @HF_OP_DISCARD: a write of zeros that need no room: a write of the volume in
+ *	every respect, without payload, its range (range_len, up to
+ *	HF_MAX_ZERO_BYTES) reads as zeros afterwards; the slot gives the room
+ *	back where its device can, and writes zeros where not (R16)
+ * @HF_OP_ZEROES: the same, and the room is kept
  * Data connection, slot to primary:
  * @HF_OP_ACK: the answer; status in the header
  */
@@ -84,6 +90,8 @@ enum hf_opcode {
 	HF_OP_FLUSH		= 19,
 	HF_OP_BITS		= 20,
 	HF_OP_ACK		= 21,
+	HF_OP_DISCARD		= 22,
+	HF_OP_ZEROES		= 23,
 };
 
 /**
@@ -113,7 +121,7 @@ enum hf_status {
 };
 
 enum hf_wire_flags {
-	HF_WIRE_FUA		= 1 << 0,	/* WRITE: durable before the answer */
+	HF_WIRE_FUA		= 1 << 0,	/* WRITE, DISCARD, ZEROES: durable before the answer */
 	HF_WIRE_HAS_CRC		= 1 << 1,	/* payload_crc is valid */
 	HF_WIRE_FLAGS_ALL	= HF_WIRE_FUA | HF_WIRE_HAS_CRC,
 };
@@ -128,7 +136,7 @@ enum hf_wire_flags {
  *	ends the link
  * @term: term of the link
  * @epoch: sender's epoch; for CONF_ACK the adopted one
- * @seq: WRITE: sequence number in the term, from 1; otherwise 0
+ * @seq: WRITE, DISCARD, ZEROES: sequence number in the term, from 1; otherwise 0
  * @stable: every write at or below is on every in-sync slot (R2, R10)
  * @stamp: primary: CLOCK_BOOTTIME ns read before handing to the socket;
  *	slot: the newest stamp received (R5)
@@ -229,7 +237,8 @@ struct hf_wire_hello_ack {
 	__le32	granule_shift;		/* log2 of the bytes of one dirty bit */
 	__le32	flags;			/* enum hf_hello_flags */
 	__le32	wait_ms;		/* promise left before it can be ready (R5) */
-	__le32	resv[5];
+	__le32	unmap_bytes;		/* unit of room that a discard frees; 0: none (R16) */
+	__le32	resv[4];
 };
 
 /* --------------------------------------------------------------- on disk */

@@ -44,6 +44,8 @@ static const struct message messages[] = {
 	{ HF_OP_FLUSH, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 0, 0, 0, 0, 1, 0 },
 	{ HF_OP_BITS, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 3, 69632, 4096, 0, 1, 1 },
 	{ HF_OP_ACK, HF_WIRE_DATA, HF_WIRE_TO_PRIMARY, 1, 0, 0, 0, 0, 1, 0 },
+	{ HF_OP_DISCARD, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 0, 2 << 20, 512, 1, 1, 0 },
+	{ HF_OP_ZEROES, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 0, 1536, 1024, 1, 1, 0 },
 };
 
 static void expectation(struct hf_wire_expect *expect, const struct message *m)
@@ -194,7 +196,8 @@ static void envelope(struct kunit *test)
 
 	REFUSED(HF_OP_WRITE, hdr.opcode = 0, "the opcode is not known");
 	REFUSED(HF_OP_WRITE, hdr.opcode = 10, "the opcode is not known");
-	REFUSED(HF_OP_WRITE, hdr.opcode = 22, "the opcode is not known");
+	REFUSED(HF_OP_WRITE, hdr.opcode = 15, "the opcode is not known");
+	REFUSED(HF_OP_WRITE, hdr.opcode = 100, "the opcode is not known");
 	REFUSED(HF_OP_WRITE, hdr.opcode = 255, "the opcode is not known");
 	REFUSED(HF_OP_WRITE, hdr.version = 2, "the version is not the one agreed on");
 	REFUSED(HF_OP_HELLO, hdr.version = 2, "the version is not the one agreed on");
@@ -295,7 +298,7 @@ static void set_range(struct hf_wire_hdr *hdr, u8 opcode, u64 offset, u32 length
 {
 	hdr->offset = cpu_to_le64(offset);
 	hdr->range_len = cpu_to_le32(length);
-	if (opcode != HF_OP_COPY_ZERO)
+	if (opcode == HF_OP_WRITE || opcode == HF_OP_COPY)
 		hdr->length = cpu_to_le32(length);
 }
 
@@ -341,6 +344,45 @@ static void lengths_and_ranges(struct kunit *test)
 		"the range is larger than a message may carry");
 	REFUSED(HF_OP_WRITE, hdr.range_len = cpu_to_le32(512),
 		"payload and range differ in length");
+}
+
+/* R16: a write without payload, whose range may be larger than any payload. */
+static void ranges_of_zeros(struct kunit *test)
+{
+	static const u8 opcodes[] = { HF_OP_DISCARD, HF_OP_ZEROES };
+	static const char past[] = "the range reaches past the end of the volume";
+	static const char large[] = "the range is larger than a message may carry";
+	static const char sectors[] = "the range is not made of 512 byte sectors";
+	struct hf_wire_hdr hdr;
+	const char *why;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(opcodes); i++) {
+		u8 op = opcodes[i];
+
+		ACCEPTED(op, RANGE(op, 0, HF_MAX_ZERO_BYTES));
+		ACCEPTED(op, RANGE(op, SAMPLE_BYTES - 512, 512));
+		ACCEPTED(op, hdr.flags = cpu_to_le16(HF_WIRE_FUA));
+		REFUSED(op, RANGE(op, 0, HF_MAX_ZERO_BYTES + 512), large);
+		REFUSED(op, RANGE(op, SAMPLE_BYTES - HF_MAX_ZERO_BYTES + 512, HF_MAX_ZERO_BYTES),
+			past);
+		REFUSED(op, RANGE(op, SAMPLE_BYTES, 512), past);
+		REFUSED(op, RANGE(op, ~511ull, 1024), past);
+		REFUSED(op, RANGE(op, ~0ull - HF_MAX_ZERO_BYTES, HF_MAX_ZERO_BYTES), past);
+		REFUSED(op, RANGE(op, 0, 0), "the range is empty");
+		REFUSED(op, RANGE(op, 0, 700), sectors);
+		REFUSED(op, RANGE(op, 100, 512), sectors);
+		REFUSED(op, hdr.length = cpu_to_le32(512),
+			"the payload's length is not one that this message can have");
+		REFUSED(op, hdr.seq = 0,
+			"a sequence number is missing, or is where none belongs");
+		REFUSED(op, hdr.cookie = 0,
+			"a cookie is missing, or there is one where none belongs");
+		KUNIT_EXPECT_TRUE(test, hf_wire_is_write(op));
+	}
+	KUNIT_EXPECT_TRUE(test, hf_wire_is_write(HF_OP_WRITE));
+	KUNIT_EXPECT_FALSE(test, hf_wire_is_write(HF_OP_COPY_ZERO));
+	KUNIT_EXPECT_FALSE(test, hf_wire_is_write(HF_OP_FLUSH));
 }
 
 static void ranges_of_bits(struct kunit *test)
@@ -491,7 +533,11 @@ static void hello_ack(struct kunit *test)
 
 	expectation(&expect, message(HF_OP_HELLO_ACK));
 	ACK(0, (void)0);
-	ACK(-EPROTO, ack.resv[4] = cpu_to_le32(1));
+	ACK(-EPROTO, ack.resv[3] = cpu_to_le32(1));
+	ACK(0, ack.unmap_bytes = cpu_to_le32(192 << 10));
+	ACK(0, ack.unmap_bytes = cpu_to_le32(HF_WIRE_MAX_UNMAP));
+	ACK(-EPROTO, ack.unmap_bytes = cpu_to_le32(HF_WIRE_MAX_UNMAP + 512));
+	ACK(-EPROTO, ack.unmap_bytes = cpu_to_le32(100));
 	ACK(-EPROTO, ack.flags = cpu_to_le32(2));
 	ACK(-EPROTO, ack.life = 0);
 	ACK(-EPROTO, ack.incarnation = 0);
@@ -593,6 +639,7 @@ static struct kunit_case wire_cases[] = {
 	KUNIT_CASE(fields),
 	KUNIT_CASE(flags),
 	KUNIT_CASE(lengths_and_ranges),
+	KUNIT_CASE(ranges_of_zeros),
 	KUNIT_CASE(ranges_of_bits),
 	KUNIT_CASE(payload_checksum),
 	KUNIT_CASE(hello_payload),

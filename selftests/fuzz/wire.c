@@ -79,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	range_len = le32_to_cpu(hdr.range_len);
 	FUZZ_CLAIM(offset <= SAMPLE_BYTES && range_len <= SAMPLE_BYTES - offset);
 	FUZZ_CLAIM(le32_to_cpu(hdr.length) <= HF_MAX_IO_BYTES);
+	FUZZ_CLAIM(range_len <= HF_MAX_IO_BYTES || le32_to_cpu(hdr.length) < range_len);
+	FUZZ_CLAIM(!hf_wire_is_write(hdr.opcode) || (hdr.seq && range_len));
 	FUZZ_CLAIM(expect.conn == HF_WIRE_DATA || le32_to_cpu(hdr.length) <= HF_WIRE_MAX_CONTROL);
 	FUZZ_CLAIM(hdr.slot < HF_MAX_SLOTS && hdr.status <= HF_ST_BUSY);
 
@@ -112,6 +114,8 @@ size_t fuzz_seed(unsigned int nr, uint8_t *data, size_t max)
 		{ HF_OP_BITS, 1, 0, 1, 3, 17 * 4096, 0, 1, 1 },
 		{ HF_OP_FLUSH, 1, 0, 1, 0, 0, 0, 1, 0 },
 		{ HF_OP_ACK, 1, 1, 1, 0, 0, 0, 1, 0 },
+		{ HF_OP_DISCARD, 1, 0, 1, 0, 65536, 1, 1, 0 },
+		{ HF_OP_ZEROES, 1, 0, 1, 0, 4096, 1, 1, 0 },
 	};
 	u8 *payload = data + PREFIX + sizeof(struct hf_wire_hdr);
 	const struct shape *s = &shapes[nr];
