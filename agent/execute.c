@@ -273,6 +273,9 @@ static void begin_call(struct flight *flight)
 	call->conf = action->conf;
 	call->expected_epoch = action->epoch;
 	call->flags = action->force ? HOLDFAST_FLAG_FORCE : 0;
+	/* R16: pools of ours zero new blocks. No queue tells, so the module must be told. */
+	if (action->kind == ACT_SLOT_ATTACH && action->drive.id && !action->drive.thick)
+		call->flags |= HOLDFAST_FLAG_DISCARD_ZEROES;
 	call->slot_nr = action->slot_nr;
 	call->incarnation = action->incarnation;
 	call->link_id = action->link_id;

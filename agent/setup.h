@@ -34,6 +34,7 @@ struct setup {
 	bool		full;
 	bool		fresh;		/* --new */
 	bool		no_zero;
+	bool		discard_zeroes;
 	bool		background;
 	bool		loop;
 	bool		dry_run;

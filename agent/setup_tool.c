@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-	OPT_HELP = 256, OPT_JSON, OPT_FORCE, OPT_FULL, OPT_NEW, OPT_NO_ZERO, OPT_BACKGROUND,
+	OPT_HELP = 256, OPT_JSON, OPT_FORCE, OPT_FULL, OPT_NEW, OPT_NO_ZERO, OPT_DISCARD_ZEROES, OPT_BACKGROUND,
 	OPT_LOOP, OPT_DRY_RUN, OPT_UUID, OPT_TO, OPT_SIZE, OPT_PRIMARY, OPT_ACTIVATED,
 	OPT_IN_SYNC, OPT_COPY, OPT_NODE_ID, OPT_SLOT, OPT_INCARNATION, OPT_VDISK, OPT_TERM,
 	OPT_EPOCH, OPT_EXPECT, OPT_POLICIES, OPT_HELD_TIMEOUT, OPT_PORT, OPT_COUNT, OPT_TIMEOUT,
@@ -32,6 +32,7 @@ static const struct option options[] = {
 	{ "full",	no_argument,		NULL, OPT_FULL },
 	{ "new",	no_argument,		NULL, OPT_NEW },
 	{ "no-zero",	no_argument,		NULL, OPT_NO_ZERO },
+	{ "discard-zeroes", no_argument,	NULL, OPT_DISCARD_ZEROES },
 	{ "background",	no_argument,		NULL, OPT_BACKGROUND },
 	{ "loop",	no_argument,		NULL, OPT_LOOP },
 	{ "dry-run",	no_argument,		NULL, OPT_DRY_RUN },
@@ -86,7 +87,9 @@ static const char usage[] =
 "      --in-sync NR,NR... --policies BITS --held-timeout MS\n"
 "  del VOLUME [--force]                forget the volume\n"
 "Slot of this node\n"
-"  attach-slot VOLUME NR INCARNATION DATA META\n"
+"  attach-slot VOLUME NR INCARNATION DATA META [--discard-zeroes]\n"
+"      --discard-zeroes: what DATA discards reads as zeros (a thin volume whose\n"
+"      pool zeroes new blocks)\n"
 "  detach-slot VOLUME [--life L] [--force]\n"
 "Disk of this node (the primary)\n"
 "  prepare VOLUME                      print the instance\n"
@@ -247,7 +250,10 @@ static int cmd_del(struct setup *setup)
 
 static int cmd_attach_slot(struct setup *setup)
 {
-	struct hf_nl_call call = { .cmd = HOLDFAST_CMD_SLOT_ATTACH };
+	struct hf_nl_call call = {
+		.cmd = HOLDFAST_CMD_SLOT_ATTACH,
+		.flags = setup->discard_zeroes ? HOLDFAST_FLAG_DISCARD_ZEROES : 0,
+	};
 	u64 nr;
 	int ret;
 
@@ -437,6 +443,7 @@ static int take_option(struct setup *setup, int opt, const char *name)
 	case OPT_FULL: setup->full = true; return 0;
 	case OPT_NEW: setup->fresh = true; return 0;
 	case OPT_NO_ZERO: setup->no_zero = true; return 0;
+	case OPT_DISCARD_ZEROES: setup->discard_zeroes = true; return 0;
 	case OPT_BACKGROUND: setup->background = true; return 0;
 	case OPT_LOOP: setup->loop = true; return 0;
 	case OPT_DRY_RUN: setup->dry_run = true; return 0;

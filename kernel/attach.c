@@ -73,6 +73,7 @@ static void free_slot(struct work_struct *work)
 	cancel_delayed_work_sync(&slot->watch_work);
 	cancel_work_sync(&slot->log_work);
 	cancel_work_sync(&slot->submit_work);
+	hf_zero_detach(slot);
 	hf_backing_close(&slot->data);
 	hf_backing_close(&slot->meta);
 	bioset_exit(&slot->bios);
@@ -128,6 +129,7 @@ static struct hf_slot *alloc_slot(struct hf_volume *vol, u8 slot_nr)
 	INIT_DELAYED_WORK(&slot->watch_work, hf_log_watch_work);
 	INIT_WORK(&slot->free_work, free_slot);
 	hf_volume_add_object(vol, &slot->vol_entry, &vol->slots);
+	hf_zero_init(slot);
 	slot->scratch = kmalloc_array(HF_LOG_MAX_ENTRIES, sizeof(*slot->scratch), GFP_KERNEL);
 	slot->al_memory = kvmalloc(hf_al_memory_bytes(), GFP_KERNEL);
 	if (hf_meta_init(slot) || bioset_init(&slot->bios, 16, 0, 0) || !slot->scratch ||
@@ -211,7 +213,7 @@ static int take_over(struct hf_slot *slot, const struct hf_conf_data *conf,
 }
 
 static int open_slot(struct hf_slot *slot, u64 incarnation, const char *data_path,
-		     const char *meta_path, struct netlink_ext_ack *extack)
+		     const char *meta_path, bool discard_zeroes, struct netlink_ext_ack *extack)
 {
 	const struct hf_conf_data *conf;
 	int error;
@@ -232,6 +234,9 @@ static int open_slot(struct hf_slot *slot, u64 incarnation, const char *data_pat
 		NL_SET_ERR_MSG(extack, "The logical blocks of the device are too large");
 		return -EINVAL;
 	}
+	error = hf_zero_attach(slot, discard_zeroes);
+	if (error)
+		return error;
 	mutex_lock(&slot->meta_lock);
 	error = hf_meta_load_super(slot, extack);
 	if (!error)
@@ -262,7 +267,7 @@ static int check_duplicate(const struct hf_slot *slot, u8 slot_nr, u64 incarnati
 }
 
 int hf_slot_attach(struct hf_volume *vol, u8 slot_nr, u64 incarnation,
-		   const char *data_path, const char *meta_path,
+		   const char *data_path, const char *meta_path, bool discard_zeroes,
 		   struct netlink_ext_ack *extack)
 {
 	struct hf_slot *slot;
@@ -280,7 +285,7 @@ int hf_slot_attach(struct hf_volume *vol, u8 slot_nr, u64 incarnation,
 	slot = alloc_slot(vol, slot_nr);
 	if (!slot)
 		return -ENOMEM;
-	error = open_slot(slot, incarnation, data_path, meta_path, extack);
+	error = open_slot(slot, incarnation, data_path, meta_path, discard_zeroes, extack);
 	if (error) {
 		/* The devices are closed before the caller hears of it. */
 		put_and_wait(slot);
@@ -372,6 +377,7 @@ void hf_slot_wait_all(void)
 void hf_slot_exit(void)
 {
 	hf_slot_wait_all();
+	hf_zero_module_exit();
 	if (free_wq)
 		destroy_workqueue(free_wq);
 	if (hf_slot_wq)
@@ -384,10 +390,9 @@ void hf_slot_exit(void)
 int hf_slot_init(void)
 {
 	hf_promise_init();
-	hf_slot_io_init();
 	hf_slot_wq = alloc_workqueue("hf_slot", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	free_wq = alloc_workqueue("hf_slot_free", WQ_UNBOUND, 0);
-	if (hf_slot_wq && free_wq)
+	if (hf_slot_wq && free_wq && !hf_zero_module_init())
 		return 0;
 	hf_slot_exit();
 	return -ENOMEM;

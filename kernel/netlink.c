@@ -69,6 +69,7 @@ static const struct nla_policy volume_del_policy[HOLDFAST_A_FLAGS + 1] = {
 
 static const struct nla_policy slot_attach_policy[HOLDFAST_A_META_PATH + 1] = {
 	[HOLDFAST_A_UUID]		= POLICY_UUID,
+	[HOLDFAST_A_FLAGS]		= POLICY_FLAGS(HOLDFAST_FLAG_DISCARD_ZEROES),
 	[HOLDFAST_A_SLOT_NR]		= POLICY_SLOT_NR,
 	[HOLDFAST_A_INCARNATION]	= POLICY_NONZERO,
 	[HOLDFAST_A_DATA_PATH]		= POLICY_PATH,
@@ -404,7 +405,8 @@ static int slot_attach_doit(struct sk_buff *request, struct genl_info *info)
 	err = hf_slot_attach(vol, nla_get_u8(attrs[HOLDFAST_A_SLOT_NR]),
 			     nla_get_u64(attrs[HOLDFAST_A_INCARNATION]),
 			     nla_data(attrs[HOLDFAST_A_DATA_PATH]),
-			     nla_data(attrs[HOLDFAST_A_META_PATH]), info->extack);
+			     nla_data(attrs[HOLDFAST_A_META_PATH]),
+			     flags_of(info) & HOLDFAST_FLAG_DISCARD_ZEROES, info->extack);
 	if (!err) {
 		life = hf_slot_life(vol->slot);
 		unclean = hf_slot_unclean(vol->slot);

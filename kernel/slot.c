@@ -24,9 +24,7 @@
 #include "sabotage.h"
 #include "trace.h"
 #include "volume.h"
-
-/* What COPY_ZERO writes from: the zero page, as often as the largest I/O wants it. */
-static struct bio_vec zero_vecs[HF_MAX_IO_BYTES / PAGE_SIZE];
+#include "zero_core.h"
 
 /* ----------------------------------------------------------------- state */
 
@@ -74,6 +72,18 @@ bool hf_slot_set_state(struct hf_slot *slot, enum holdfast_slot_state to)
 static bool is_busy_kind(const struct hf_slot_io *io)
 {
 	return io->op != HF_SLOT_READ && io->op != HF_SLOT_FLUSH;
+}
+
+/* A write of the volume: logged (R10), marked (R3b), of one term (R1). */
+static bool is_write(const struct hf_slot_io *io)
+{
+	return io->op == HF_SLOT_WRITE || io->op == HF_SLOT_DISCARD || io->op == HF_SLOT_ZEROES;
+}
+
+static bool is_zeros(const struct hf_slot_io *io)
+{
+	return io->op == HF_SLOT_COPY_ZERO || io->op == HF_SLOT_DISCARD ||
+	       io->op == HF_SLOT_ZEROES;
 }
 
 /*
@@ -134,6 +144,7 @@ void hf_slot_fail(struct hf_slot *slot, int error)
 		list_splice_init(&slot->roomless, &waiting);
 		list_splice_tail_init(&slot->logging, &waiting);
 		list_splice_tail_init(&slot->to_submit, &waiting);
+		list_splice_tail_init(&slot->zeroer.queue, &waiting);
 	}
 	spin_unlock_irqrestore(&slot->log_lock, flags);
 	if (!first)
@@ -146,20 +157,37 @@ void hf_slot_fail(struct hf_slot *slot, int error)
 
 /* --------------------------------------------------------- at the device */
 
+static void take_off(struct hf_slot *slot, struct hf_slot_io *io)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&slot->log_lock, flags);
+	list_del_init(&io->entry);
+	spin_unlock_irqrestore(&slot->log_lock, flags);
+}
+
+void hf_slot_leave_flight(struct hf_slot *slot, struct hf_slot_io *io, int error)
+{
+	take_off(slot, io);
+	if (error)
+		hf_slot_fail(slot, error);
+	end_io(io, error ? -EIO : 0, true);
+}
+
 static void data_bio_end(struct bio *bio)
 {
 	struct hf_slot_io *io = bio->bi_private;
 	int error = blk_status_to_errno(bio->bi_status);
 	struct hf_slot *slot = io->slot;
-	unsigned long flags;
+	bool refused = is_zeros(io) && hf_zero_refused(slot, io, bio);
 
 	bio_put(bio);
-	spin_lock_irqsave(&slot->log_lock, flags);
-	list_del_init(&io->entry);
-	spin_unlock_irqrestore(&slot->log_lock, flags);
-	if (error)
-		hf_slot_fail(slot, error);
-	end_io(io, error ? -EIO : 0, true);
+	if (!refused) {
+		hf_slot_leave_flight(slot, io, error);
+		return;
+	}
+	take_off(slot, io);
+	hf_zero_queue(slot, io);
 }
 
 static blk_opf_t opf_of(const struct hf_slot_io *io)
@@ -169,13 +197,17 @@ static blk_opf_t opf_of(const struct hf_slot_io *io)
 		return REQ_OP_READ;
 	case HF_SLOT_FLUSH:
 		return REQ_OP_WRITE | REQ_PREFLUSH | REQ_SYNC;
+	case HF_SLOT_COPY_ZERO:
+	case HF_SLOT_DISCARD:
+	case HF_SLOT_ZEROES:
+		return hf_zero_opf(io->slot, io);
 	default:
 		return REQ_OP_WRITE | REQ_SYNC | (io->fua ? REQ_FUA : 0);
 	}
 }
 
 /* Takes its place among what is at the device; false: the slot failed. */
-static bool enter_flight(struct hf_slot *slot, struct hf_slot_io *io)
+bool hf_slot_enter_flight(struct hf_slot *slot, struct hf_slot_io *io)
 {
 	unsigned long flags;
 	bool up;
@@ -191,31 +223,63 @@ static bool enter_flight(struct hf_slot *slot, struct hf_slot_io *io)
 			io->flush_generation = hf_al_flush_issue(&slot->al);
 	}
 	spin_unlock_irqrestore(&slot->log_lock, flags);
+	if (up)
+		trace_hf_io_submitted(slot->vol, slot->nr, io, 0);
 	return up;
+}
+
+/*
+ * What takes several requests is refreshed before each, so that only a device
+ * that does not end one of them is found to hang.
+ */
+bool hf_slot_still_in_flight(struct hf_slot *slot, struct hf_slot_io *io)
+{
+	unsigned long flags;
+	bool up;
+
+	spin_lock_irqsave(&slot->log_lock, flags);
+	up = slot->state != HOLDFAST_SLOT_FAILED;
+	if (up) {
+		io->submitted_ns = hf_boottime_ns();
+		list_move_tail(&io->entry, &slot->in_flight);
+	}
+	spin_unlock_irqrestore(&slot->log_lock, flags);
+	return up;
+}
+
+/* The pages are the caller's, or ours, until the end: as a clone has them. */
+static void set_memory(struct bio *bio, const struct hf_slot_io *io)
+{
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES)
+		return;
+	bio_set_flag(bio, BIO_CLONED);
+	if (is_zeros(io)) {
+		bio->bi_io_vec = (struct bio_vec *)hf_zero_vecs();
+		return;
+	}
+	bio->bi_io_vec = (struct bio_vec *)io->bvecs;
+	bio->bi_iter.bi_bvec_done = io->bvec_done;
 }
 
 /* Process context that may wait for the device's queue. */
 static void submit_io(struct hf_slot *slot, struct hf_slot_io *io)
 {
+	blk_opf_t opf = opf_of(io);
 	struct bio *bio;
 
-	if (!enter_flight(slot, io)) {
+	if (is_zeros(io) && opf == HF_ZERO_BY_WORKER) {
+		hf_zero_queue(slot, io);
+		return;
+	}
+	if (!hf_slot_enter_flight(slot, io)) {
 		end_io(io, -EIO, false);
 		return;
 	}
-	trace_hf_io_submitted(slot->vol, slot->nr, io, 0);
-	bio = bio_alloc_bioset(slot->data.bdev.bdev, 0, opf_of(io), GFP_NOIO, &slot->bios);
+	bio = bio_alloc_bioset(slot->data.bdev.bdev, 0, opf, GFP_NOIO, &slot->bios);
 	bio->bi_private = io;
 	bio->bi_end_io = data_bio_end;
 	if (io->op != HF_SLOT_FLUSH) {
-		/* The pages are the caller's until the end: as a clone has them. */
-		bio_set_flag(bio, BIO_CLONED);
-		bio->bi_io_vec = (struct bio_vec *)io->bvecs;
-		bio->bi_iter.bi_bvec_done = io->bvec_done;
-		if (io->op == HF_SLOT_COPY_ZERO) {
-			bio->bi_io_vec = zero_vecs;
-			bio->bi_iter.bi_bvec_done = 0;
-		}
+		set_memory(bio, io);
 		bio->bi_iter.bi_sector = io->offset >> SECTOR_SHIFT;
 		bio->bi_iter.bi_size = io->length;
 	}
@@ -258,7 +322,7 @@ static enum hf_al_answer register_in_log(struct hf_slot *slot, struct hf_slot_io
 	io->first_extent = io->offset >> shift;
 	io->last_extent = (io->offset + io->length - 1) >> shift;
 	/* R7: a copy of a reconciliation counts as above stable until activation. */
-	if (io->op != HF_SLOT_WRITE)
+	if (!is_write(io))
 		return hf_al_begin_copy(&slot->al, io->first_extent, io->last_extent,
 					&io->record);
 	return hf_al_begin_write(&slot->al, io->first_extent, io->last_extent, io->term, io->seq,
@@ -267,7 +331,7 @@ static enum hf_al_answer register_in_log(struct hf_slot *slot, struct hf_slot_io
 
 static u8 marks_of(struct hf_slot *slot, const struct hf_slot_io *io)
 {
-	if (io->op != HF_SLOT_WRITE || HF_BROKEN_NO_MARKS)
+	if (!is_write(io) || HF_BROKEN_NO_MARKS)
 		return 0;
 	/*
 	 * A number without a slot here: it was removed, and nobody will ask; or it
@@ -329,7 +393,7 @@ void __hf_slot_register(struct hf_slot *slot, struct hf_slot_io *io, struct list
 
 static bool wants_log(const struct hf_slot *slot, const struct hf_slot_io *io)
 {
-	if (io->op == HF_SLOT_WRITE)
+	if (is_write(io))
 		return true;
 	/* R10: a rebuild's copies need no entry; a reconciliation's do (R7). */
 	return is_busy_kind(io) && !slot->activated;
@@ -340,8 +404,11 @@ static int __enter(struct hf_slot *slot, struct hf_slot_io *io, struct list_head
 	lockdep_assert_held(&slot->log_lock);
 	if (slot->state != HOLDFAST_SLOT_UP)
 		return -EIO;
-	if (io->op == HF_SLOT_WRITE && io->term != slot->term)
+	if (is_write(io) && io->term != slot->term)
 		return -ESTALE;
+	/* R10: it would wait for room that there is never. */
+	if (is_write(io) && is_zeros(io) && !hf_slot_can_log(slot, io->length))
+		return -EINVAL;
 	if (is_busy_kind(io)) {
 		slot->nr_busy++;
 		slot->last_write_ns = io->entered_ns;
@@ -367,6 +434,7 @@ void hf_slot_submit(struct hf_slot *slot, struct hf_slot_io *io)
 	io->registered = false;
 	io->entered_ns = hf_boottime_ns();
 	WRITE_ONCE(io->stage, HF_SLOT_STAGE_NEW);
+	io->zero_again = false;
 	spin_lock_irqsave(&slot->log_lock, flags);
 	error = __enter(slot, io, &ready);
 	if (!error && !io->may_sleep && !list_empty(&ready)) {
@@ -557,6 +625,17 @@ u32 hf_slot_extent_shift(const struct hf_slot *slot)
 	return slot->super.layout.extent_shift;
 }
 
+u32 hf_slot_zero_max(const struct hf_slot *slot)
+{
+	return hf_zero_max_bytes(slot->super.layout.extent_shift, slot->super.layout.log_entries);
+}
+
+bool hf_slot_can_log(const struct hf_slot *slot, u32 bytes)
+{
+	return hf_zero_log_entries(bytes, slot->super.layout.extent_shift) <=
+	       slot->super.layout.log_entries;
+}
+
 u32 hf_slot_granule_shift(const struct hf_slot *slot)
 {
 	return slot->super.layout.granule_shift;
@@ -591,12 +670,4 @@ void hf_slot_promise(struct hf_slot *slot, u32 node, u64 instance)
 unsigned int hf_slot_promise_left(struct hf_slot *slot, u32 node, u64 instance)
 {
 	return hf_promise_left_ms(slot->promises, node, instance);
-}
-
-void hf_slot_io_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(zero_vecs); i++)
-		bvec_set_page(&zero_vecs[i], ZERO_PAGE(0), PAGE_SIZE, 0);
 }

@@ -22,7 +22,9 @@ enum hf_slot_op {
 	HF_SLOT_READ,
 	HF_SLOT_WRITE,		/* R10: its extents are in the durable log first */
 	HF_SLOT_COPY,		/* reconciliation or rebuild: no log entry, no marks */
-	HF_SLOT_COPY_ZERO,	/* the same, writes zeros (R16) */
+	HF_SLOT_COPY_ZERO,	/* the same, of zeros, whose room may be freed (R16) */
+	HF_SLOT_DISCARD,	/* as WRITE, of zeros, whose room may be freed (R16) */
+	HF_SLOT_ZEROES,		/* as WRITE, of zeros, whose room is kept (R16) */
 	HF_SLOT_FLUSH,
 };
 
@@ -38,12 +40,14 @@ enum hf_slot_stage {
 /**
  * struct hf_slot_io - one operation on the local slot
  * @op: what
+ * "WRITE" here means each of WRITE, DISCARD and ZEROES.
  * @fua: WRITE: durable before the end
  * @missing_mask: WRITE: slots outside the set as the primary knew it (R3b)
  * @term: WRITE: term of the write (R1); with another term than the slot's it ends with -ESTALE
  * @seq: WRITE: its sequence number in the term
  * @offset: first byte in the volume, multiple of 512
- * @length: bytes, multiple of 512, at most HF_MAX_IO_BYTES
+ * @length: bytes, multiple of 512, at most HF_MAX_IO_BYTES; DISCARD and ZEROES:
+ *	HF_MAX_ZERO_BYTES, and as many extents as the log has entries
  * @bvecs: pages of the data; they belong to the I/O until @end (R15)
  * @nr_bvecs: how many
  * @bvec_done: bytes of the first bvec to skip
@@ -79,6 +83,7 @@ struct hf_slot_io {
 	u64			entered_ns;	/* CLOCK_BOOTTIME */
 	u64			submitted_ns;
 	u8			stage;		/* enum hf_slot_stage; read without a lock too */
+	bool			zero_again;	/* the device could not: written by the worker */
 };
 
 /*
@@ -89,7 +94,7 @@ void hf_slot_submit(struct hf_slot *slot, struct hf_slot_io *io);
 
 /* Process context, conf_lock of the volume held, may sleep on metadata I/O. */
 int hf_slot_attach(struct hf_volume *vol, u8 slot_nr, u64 incarnation,
-		   const char *data_path, const char *meta_path,
+		   const char *data_path, const char *meta_path, bool discard_zeroes,
 		   struct netlink_ext_ack *extack);
 int hf_slot_detach(struct hf_volume *vol, bool force, struct netlink_ext_ack *extack);
 
@@ -122,6 +127,9 @@ void hf_slot_paths(const struct hf_slot *slot, const char **data, const char **m
 u32 hf_slot_log_entries(struct hf_slot *slot);		/* that new writes can count on (R10) */
 u32 hf_slot_extent_shift(const struct hf_slot *slot);
 u32 hf_slot_granule_shift(const struct hf_slot *slot);
+u32 hf_slot_zero_max(const struct hf_slot *slot);	/* bytes of a DISCARD or ZEROES */
+bool hf_slot_can_log(const struct hf_slot *slot, u32 bytes);	/* wherever they begin (R10) */
+u32 hf_slot_unmap_bytes(const struct hf_slot *slot);	/* unit that DISCARD frees; 0: none */
 
 /*
  * Logged extents that may differ (R7, R9): fills @extents, returns how many;

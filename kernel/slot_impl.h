@@ -21,6 +21,7 @@
 #include "bitmap_core.h"
 #include "meta_core.h"
 #include "promise.h"
+#include "zero.h"
 
 /**
  * struct hf_slot - the local copy of a volume
@@ -84,6 +85,8 @@ struct hf_slot {
 	u64			clean_began_ns;	/* log_lock */
 	struct bio		clean_bio;	/* the flush's while cleaning */
 
+	struct hf_zeroer	zeroer;		/* zero.c */
+
 	struct work_struct	log_work;	/* al.c */
 	struct work_struct	submit_work;	/* slot.c */
 	struct delayed_work	watch_work;	/* al.c: idle slots, hung devices */
@@ -98,7 +101,10 @@ bool hf_slot_set_state(struct hf_slot *slot, enum holdfast_slot_state to);
 void hf_slot_submit_work(struct work_struct *work);
 void __hf_slot_register(struct hf_slot *slot, struct hf_slot_io *io, struct list_head *ready);
 void hf_slot_end_unsubmitted(struct list_head *ios, int error);	/* of no list; any context */
-void hf_slot_io_init(void);
+/* What is done in steps (zero.c); @io is on no list. Any context. */
+bool hf_slot_enter_flight(struct hf_slot *slot, struct hf_slot_io *io);	/* false: slot failed */
+bool hf_slot_still_in_flight(struct hf_slot *slot, struct hf_slot_io *io);	/* each step */
+void hf_slot_leave_flight(struct hf_slot *slot, struct hf_slot_io *io, int error);
 
 /* meta.c; meta_lock held, may sleep, bounded; an error fails the slot */
 int hf_meta_read(struct hf_slot *slot, u64 block, void *to);

@@ -83,6 +83,8 @@ struct hf_volume;
 	X(HF_SLOT_WRITE, "write")			\
 	X(HF_SLOT_COPY, "copy")				\
 	X(HF_SLOT_COPY_ZERO, "copy-zero")		\
+	X(HF_SLOT_DISCARD, "discard")			\
+	X(HF_SLOT_ZEROES, "zeroes")			\
 	E(HF_SLOT_FLUSH, "flush")
 
 #define HF_DATA_OPS(X, E)					\
@@ -90,6 +92,8 @@ struct hf_volume;
 	X(HF_OP_COPY, "copy")				\
 	X(HF_OP_COPY_ZERO, "copy-zero")			\
 	X(HF_OP_FLUSH, "flush")				\
+	X(HF_OP_DISCARD, "discard")			\
+	X(HF_OP_ZEROES, "zeroes")			\
 	E(HF_OP_BITS, "bits")
 
 #endif /* _HOLDFAST_TRACE_WORDS */

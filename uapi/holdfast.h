@@ -51,8 +51,9 @@
  *	unless HOLDFAST_FLAG_FORCE (held I/O then ends with an error)
  * @HOLDFAST_CMD_SLOT_ATTACH: UUID, SLOT_NR, INCARNATION, DATA_PATH,
  *	META_PATH: open both devices exclusively, read the metadata, draw a
- *	life. -ENOENT if the adopted configuration has no such slot on this
- *	node. Answer: LIFE, UNCLEAN
+ *	life. FLAGS: HOLDFAST_FLAG_DISCARD_ZEROES, which no queue tells, so that
+ *	whoever made the device must (R16). -ENOENT if the adopted configuration
+ *	has no such slot on this node. Answer: LIFE, UNCLEAN
  * @HOLDFAST_CMD_SLOT_DETACH: UUID, LIFE; closes links, waits (bounded) for
  *	backing I/O, closes the devices; FORCE: leaves devices open in the
  *	background until their I/O has ended (R15)
@@ -160,7 +161,11 @@ enum holdfast_attr {
 enum holdfast_flag {
 	HOLDFAST_FLAG_FORCE	= 1 << 0,
 	HOLDFAST_FLAG_FULL	= 1 << 1,	/* REBUILD_START: begin with every bit set */
-	HOLDFAST_FLAG_ALL	= 3,
+	HOLDFAST_FLAG_DISCARD_ZEROES = 1 << 2,	/* SLOT_ATTACH: what the data device discards
+						 * reads as zeros, and so does the rest of
+						 * room that it takes for a write
+						 */
+	HOLDFAST_FLAG_ALL	= 7,
 };
 
 /**

@@ -121,7 +121,7 @@ enum hf_status {
 };
 
 enum hf_wire_flags {
-	HF_WIRE_FUA		= 1 << 0,	/* WRITE, DISCARD, ZEROES: durable before the answer */
+	HF_WIRE_FUA		= 1 << 0,	/* of a write: durable before the answer */
 	HF_WIRE_HAS_CRC		= 1 << 1,	/* payload_crc is valid */
 	HF_WIRE_FLAGS_ALL	= HF_WIRE_FUA | HF_WIRE_HAS_CRC,
 };

@@ -64,7 +64,8 @@ static void whole_units(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, start, 192ull << 10);
 	KUNIT_EXPECT_EQ(test, end, 960ull << 10);
 	/* far out */
-	KUNIT_EXPECT_TRUE(test, hf_zero_inner((1ull << 50) + 1, 3ull << 30, 1u << 30, &start, &end));
+	KUNIT_EXPECT_TRUE(test, hf_zero_inner((1ull << 50) + 1, 3ull << 30, 1u << 30, &start,
+					      &end));
 	KUNIT_EXPECT_EQ(test, start, (1ull << 50) + (1ull << 30));
 	KUNIT_EXPECT_EQ(test, end, (1ull << 50) + (3ull << 30));
 	/* none */
@@ -101,6 +102,7 @@ static struct kunit_suite zero_suite = {
 	.name = "holdfast_zero",
 	.test_cases = zero_cases,
 };
+
 kunit_test_suite(zero_suite);
 
 MODULE_LICENSE("GPL");

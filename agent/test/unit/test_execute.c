@@ -424,6 +424,8 @@ static void test_drive_slots(void)
 	check(!storage_waits && nr_calls == 1 && !strcmp(calls[0].call->data_path, "/dev/dm-1") &&
 	      !strcmp(calls[0].call->meta_path, "/dev/dm-2"),
 	      "active devices are attached without asking the storage");
+	check(calls[0].call->flags == HOLDFAST_FLAG_DISCARD_ZEROES,
+	      "the module is told that a thin volume discards to zeros (R16)");
 	answer(0, 0);
 	storage_active = false;
 	now_ms += 60000;
@@ -433,6 +435,14 @@ static void test_drive_slots(void)
 	storage_waits->done(storage_waits);
 	check(!strcmp(storage_calls, "o") && nr_calls == 2, "others are activated first");
 	answer(1, 0);
+	storage_active = true;
+	attach.drive.thick = true;
+	now_ms += 60000;
+	plan(1, &attach);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	check(nr_calls == 3 && !calls[2].call->flags, "of a thick one nothing is promised");
+	answer(2, 0);
+	storage_active = false;
 
 	memset(storage_calls, 0, sizeof(storage_calls));
 	plan(1, &retire);
