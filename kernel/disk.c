@@ -236,6 +236,7 @@ static struct hf_disk *disk_alloc(struct hf_volume *vol, const struct hf_conf_da
 	disk->slot_life = hf_slot_life(vol->slot);
 	disk->vdisk = conf->vdisk;
 	disk->size_bytes = conf->size_bytes;
+	disk->zero_max_bytes = hf_slot_zero_max(vol->slot);
 	do {
 		disk->instance = get_random_u64();
 	} while (!disk->instance);

@@ -50,6 +50,7 @@ struct hf_disk {
 	u64			instance;	/* const */
 	u32			vdisk;		/* const: N of /dev/vdN */
 	u64			size_bytes;	/* const: no growth in this release */
+	u32			zero_max_bytes;	/* const: of one discard or zero write (R16) */
 
 	struct hf_serve		serve;
 	struct hf_remote	remotes[HF_MAX_SLOTS];
@@ -62,6 +63,7 @@ struct hf_disk {
 	struct blk_mq_tag_set	tag_set;	/* show_work, teardown_work */
 	struct gendisk		*gendisk;	/* show_work, teardown_work */
 	bool			added;		/* the same: add_disk() succeeded */
+	u32			discard_unit;	/* the same: as the queue has it; 0: none offered */
 
 	struct work_struct	submit_work;	/* local I/O that was posted in hard interrupt */
 	struct work_struct	show_work;	/* makes /dev/vdN appear */

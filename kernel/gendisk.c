@@ -21,6 +21,7 @@
 #include "event.h"
 #include "sysfs.h"
 #include "volume.h"
+#include "zero_core.h"
 
 static int hf_major;	/* const while the module is loaded */
 
@@ -100,13 +101,45 @@ static int alloc_tags(struct hf_disk *disk)
 	return blk_mq_alloc_tag_set(set);
 }
 
+/* R16: stacked from what all slots that are linked say of themselves. */
+static u32 discard_unit(struct hf_disk *disk)
+{
+	u32 units[HF_MAX_SLOTS] = {};
+	unsigned long flags;
+	u8 nr, mask = BIT(disk->own_nr);
+
+	units[disk->own_nr] = hf_slot_unmap_bytes(disk->slot);
+	spin_lock_irqsave(&disk->serve.serve_lock, flags);
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
+		if (!disk->remotes[nr].ready)
+			continue;
+		units[nr] = hf_link_facts(disk->remotes[nr].link)->unmap_bytes;
+		mask |= BIT(nr);
+	}
+	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
+	return hf_zero_offer(units, mask);
+}
+
+/* A copy joined that frees room, or in larger units; what was offered stays. */
+static void update_discard(struct hf_disk *disk)
+{
+	u32 unit = max(discard_unit(disk), disk->discard_unit);
+
+	if (unit == disk->discard_unit)
+		return;
+	disk->discard_unit = unit;
+	hf_compat_set_discard(disk->gendisk->queue, disk->zero_max_bytes, unit);
+}
+
 static int alloc_disk(struct hf_disk *disk)
 {
-	static const struct hf_compat_limits limits = {
+	struct hf_compat_limits limits = {
 		.logical_block_bytes	= 512,
 		.physical_block_bytes	= HF_BLOCK_BYTES,
 		.max_io_bytes		= HF_MAX_IO_BYTES,
 		.max_segments		= HF_DISK_SEGMENTS,
+		.max_zero_bytes		= disk->zero_max_bytes,
+		.discard_bytes		= discard_unit(disk),
 	};
 	struct gendisk *gendisk;
 
@@ -121,6 +154,7 @@ static int alloc_disk(struct hf_disk *disk)
 	snprintf(gendisk->disk_name, sizeof(gendisk->disk_name), "vd%u", disk->vdisk);
 	set_capacity(gendisk, disk->size_bytes >> SECTOR_SHIFT);
 	disk->gendisk = gendisk;
+	disk->discard_unit = limits.discard_bytes;
 	return 0;
 }
 
@@ -159,6 +193,10 @@ void hf_gendisk_show(struct hf_disk *disk)
 	bool told = false;
 	int err;
 
+	if (disk->added) {
+		update_discard(disk);
+		return;
+	}
 	/* An older instance may still be on its way out and have the name: try again. */
 	while (!disk->added && !is_dead(disk)) {
 		err = try_show(disk);

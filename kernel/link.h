@@ -21,7 +21,7 @@ struct netlink_ext_ack;
 
 /**
  * struct hf_msg - one message of the primary on the data connection
- * @opcode: HF_OP_WRITE, COPY, COPY_ZERO, FLUSH or BITS
+ * @opcode: HF_OP_WRITE, DISCARD, ZEROES, COPY, COPY_ZERO, FLUSH or BITS
  * @done: called exactly once: with 0 when the slot answered HF_ST_OK, -EIO for
  *	HF_ST_DEVICE, another -errno when it was refused, -ENOTCONN when the link
  *	went down before the answer (the outcome is unknown then). Process
@@ -90,6 +90,7 @@ struct hf_link_facts {
 	u32	log_entries;
 	u32	extent_shift;
 	u32	granule_shift;
+	u32	unmap_bytes;	/* unit that a discard frees there; 0: none (R16) */
 	bool	unclean;
 };
 

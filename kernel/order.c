@@ -421,6 +421,7 @@ int hf_serve_init(struct hf_disk *disk)
 	INIT_LIST_HEAD(&serve->all);
 	INIT_LIST_HEAD(&serve->parked);
 	INIT_LIST_HEAD(&serve->waits_room);
+	INIT_LIST_HEAD(&serve->waits_zeros);
 	INIT_LIST_HEAD(&serve->flights);
 	INIT_LIST_HEAD(&serve->flushes);
 	INIT_LIST_HEAD(&serve->again);

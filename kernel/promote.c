@@ -394,6 +394,27 @@ static bool ghost_is_answered(struct hf_disk *disk, struct hf_req *req)
 	return answered;
 }
 
+/*
+ * The own slot acknowledged its zeros, so zeros are its content: nothing has to
+ * be read. The last answer ends the ghost; one that does not come leaves it for
+ * the next link.
+ */
+static bool repair_zeros(struct hf_disk *disk, struct hf_req *req)
+{
+	struct hf_ended ended;
+	unsigned long flags;
+	u8 need = 0, nr;
+
+	hf_serve_lock(disk, &ended, &flags);
+	if (req->state == HF_REQ_GHOST && (req->acked_mask & BIT(disk->own_nr)))
+		need = ghost_needs(disk, req);
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
+		if (need & BIT(nr))
+			hf_req_post_remote(req, nr);
+	hf_serve_unlock(disk, &ended, flags);
+	return need;
+}
+
 /* The ghost keeps its range meanwhile, and repair_bvecs keep the ghost. */
 static bool repair(struct hf_disk *disk, struct hf_req *req)
 {
@@ -443,7 +464,7 @@ void hf_promote_repair(struct hf_disk *disk)
 	struct hf_req *req;
 
 	while ((req = find_ghost(disk)))
-		if (!repair(disk, req))
+		if (!(hf_req_is_zeros(req) ? repair_zeros(disk, req) : repair(disk, req)))
 			break;
 	memalloc_noio_restore(noio);
 }

@@ -192,6 +192,7 @@ static int on_hello_ack(struct hf_link *link, struct hf_in *in)
 	facts->log_entries = le32_to_cpu(ack->log_entries);
 	facts->extent_shift = le32_to_cpu(ack->extent_shift);
 	facts->granule_shift = le32_to_cpu(ack->granule_shift);
+	facts->unmap_bytes = le32_to_cpu(ack->unmap_bytes);
 	facts->unclean = le32_to_cpu(ack->flags) & HF_HELLO_UNCLEAN;
 	link->expect.version = in->hdr.version;
 	link->expect.granule_shift = facts->granule_shift;

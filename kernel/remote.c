@@ -22,6 +22,7 @@
 #include "main.h"
 #include "rebuild.h"
 #include "volume.h"
+#include "zero_core.h"
 
 static void link_event(struct hf_remote *remote, struct hf_link *link)
 {
@@ -119,7 +120,8 @@ static void on_hello(struct hf_link *link)
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
 	/* The account of room and the copy lists go by one geometry (R10). */
 	if (!is_slot || facts->extent_shift != hf_slot_extent_shift(disk->slot) ||
-	    facts->size_bytes != disk->size_bytes || !facts->log_entries)
+	    facts->size_bytes != disk->size_bytes ||
+	    facts->log_entries < hf_zero_log_entries(disk->zero_max_bytes, facts->extent_shift))
 		hf_link_abort(link, HOLDFAST_DOWN_REFUSED);
 	link_event(remote, link);
 }
@@ -184,6 +186,9 @@ static void take_ready(struct hf_remote *remote, struct hf_ended *ended)
 	hf_serve_judge_all(disk, ended);
 	if (disk->serve.state == HOLDFAST_DISK_NAMED)
 		hf_disk_queue(disk, &disk->promote_work);
+	/* R16: another copy may free room. */
+	if (disk->serve.state == HOLDFAST_DISK_ACTIVE)
+		hf_disk_queue(disk, &disk->show_work);
 	if (disk->serve.nr_ghosts)
 		hf_disk_queue(disk, &disk->repair_work);
 }

@@ -176,6 +176,7 @@ static void accept_hello(struct hf_replica *replica)
 	ack->log_entries = cpu_to_le32(hf_slot_log_entries(slot));
 	ack->extent_shift = cpu_to_le32(hf_slot_extent_shift(slot));
 	ack->granule_shift = cpu_to_le32(hf_slot_granule_shift(slot));
+	ack->unmap_bytes = cpu_to_le32(hf_slot_unmap_bytes(slot));
 	ack->flags = cpu_to_le32(hf_slot_unclean(slot) ? HF_HELLO_UNCLEAN : 0);
 	ack->wait_ms = cpu_to_le32(hf_slot_promise_left(slot, replica->primary_node,
 							replica->primary_instance));

@@ -283,9 +283,18 @@ static enum hf_slot_op slot_op(u8 opcode)
 		return HF_SLOT_COPY;
 	case HF_OP_COPY_ZERO:
 		return HF_SLOT_COPY_ZERO;
+	case HF_OP_DISCARD:
+		return HF_SLOT_DISCARD;
+	case HF_OP_ZEROES:
+		return HF_SLOT_ZEROES;
 	default:
 		return HF_SLOT_FLUSH;
 	}
+}
+
+static bool is_long(u8 opcode)
+{
+	return opcode == HF_OP_DISCARD || opcode == HF_OP_ZEROES;
 }
 
 static int data_message(struct hf_conn *conn, struct hf_in *in)
@@ -306,6 +315,11 @@ static int data_message(struct hf_conn *conn, struct hf_in *in)
 	}
 	if (rio->opcode == HF_OP_BITS)
 		return begin_bits(link, in, rio);
+	/* R10: it would never find room. */
+	if (is_long(rio->opcode) && !hf_slot_can_log(link->replica->slot, io->length)) {
+		hf_recv_refused(link, "a range of zeros is larger than the log has room for");
+		return -EPROTO;
+	}
 
 	io->op = slot_op(rio->opcode);
 	io->fua = le16_to_cpu(hdr->flags) & HF_WIRE_FUA;

@@ -4,6 +4,8 @@
  * to the local slot and to a link for it. When it is handed to whom, and when
  * it ends, is serve.c's.
  *
+ * A discard, and a write of zeros, is a write without data (R16).
+ *
  * Rules: R2 (FUA is FUA everywhere), R3b (each write carries epoch and missing
  * mask), R15 (the bit in sent_mask is the owner's mark on the pages).
  */
@@ -39,9 +41,12 @@ bool hf_req_fill(struct hf_req *req, struct request *rq)
 	req->void_mask = 0;
 	req->stuck = false;
 	req->failing = false;
+	req->zeroing = false;
 	req->fua = false;
+	req->opcode = 0;
 	req->offset = 0;
 	req->length = 0;
+	req->bvecs = NULL;
 	req->nr_bvecs = 0;
 	switch (req_op(rq)) {
 	case REQ_OP_FLUSH:
@@ -52,7 +57,16 @@ bool hf_req_fill(struct hf_req *req, struct request *rq)
 		break;
 	case REQ_OP_WRITE:
 		req->kind = HF_REQ_WRITE;
+		req->opcode = HF_OP_WRITE;
 		req->fua = rq->cmd_flags & REQ_FUA;
+		break;
+	case REQ_OP_DISCARD:
+		req->kind = HF_REQ_WRITE;
+		req->opcode = HF_OP_DISCARD;
+		break;
+	case REQ_OP_WRITE_ZEROES:
+		req->kind = HF_REQ_WRITE;
+		req->opcode = rq->cmd_flags & REQ_NOUNMAP ? HF_OP_ZEROES : HF_OP_DISCARD;
 		break;
 	default:
 		return false;
@@ -62,9 +76,13 @@ bool hf_req_fill(struct hf_req *req, struct request *rq)
 	req->first_extent = req->offset >> hf_slot_extent_shift(req->disk->slot);
 	req->last_extent = (req->offset + req->length - 1) >>
 			   hf_slot_extent_shift(req->disk->slot);
+	if (!req->length || req->offset + req->length > req->disk->size_bytes)
+		return false;
+	if (hf_req_is_zeros(req))
+		return req->length <= req->disk->zero_max_bytes;
 	req->bvecs = pdu->bvecs;
 	req->nr_bvecs = gather(rq, pdu->bvecs);
-	return req->nr_bvecs && req->offset + req->length <= req->disk->size_bytes;
+	return req->nr_bvecs;
 }
 
 static enum hf_slot_op slot_op(const struct hf_req *req)
@@ -73,9 +91,17 @@ static enum hf_slot_op slot_op(const struct hf_req *req)
 	case HF_REQ_READ:
 		return HF_SLOT_READ;
 	case HF_REQ_WRITE:
-		return HF_SLOT_WRITE;
+		break;
 	default:
 		return HF_SLOT_FLUSH;
+	}
+	switch (req->opcode) {
+	case HF_OP_DISCARD:
+		return HF_SLOT_DISCARD;
+	case HF_OP_ZEROES:
+		return HF_SLOT_ZEROES;
+	default:
+		return HF_SLOT_WRITE;
 	}
 }
 
@@ -114,12 +140,12 @@ void hf_req_post_remote(struct hf_req *req, u8 nr)
 	if (req->kind == HF_REQ_FLUSH) {
 		msg->opcode = HF_OP_FLUSH;
 	} else {
-		msg->opcode = HF_OP_WRITE;
+		msg->opcode = req->opcode;
 		msg->fua = req->fua;
 		msg->seq = req->seq;
 		msg->offset = req->offset;
 		msg->range_len = req->length;
-		msg->length = req->length;
+		msg->length = hf_req_is_zeros(req) ? 0 : req->length;
 		msg->bvecs = req->bvecs;
 		msg->nr_bvecs = req->nr_bvecs;
 	}

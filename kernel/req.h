@@ -17,7 +17,7 @@ struct hf_req;
 
 enum hf_req_kind {
 	HF_REQ_READ,
-	HF_REQ_WRITE,
+	HF_REQ_WRITE,		/* of data, or of zeros: see @opcode */
 	HF_REQ_FLUSH,
 };
 
@@ -26,7 +26,8 @@ enum hf_req_kind {
  * @HF_REQ_FREE: in the pool
  * @HF_REQ_PARKED: the disk does not serve now; on serve->parked
  * @HF_REQ_WAITS_RANGE: behind an overlapping write or copy (R8); in the tree
- * @HF_REQ_WAITS_ROOM: has its range, waits for log room (R10); on serve->waits_room
+ * @HF_REQ_WAITS_ROOM: has its range, waits for log room (R10); on serve->waits_room,
+ *	or before that on serve->waits_zeros
  * @HF_REQ_FLYING: at the slots, or held (R3); writes on serve->flights by
  *	sequence, flushes on serve->flushes
  * @HF_REQ_ARRIVED: read: data is in, waits for an overlapping write (R8)
@@ -60,6 +61,7 @@ struct hf_req_msg {
  * @acked_mask: slots that acknowledged it at this term
  * @void_mask: of @sent_mask: sent at an earlier term, the answer does not count
  * @stuck: waits for the lease alone
+ * @zeroing: counts in serve->zero_bytes
  * @failing: to be failed as soon as @sent_mask is 0 (R6)
  * @arrived_ns: CLOCK_BOOTTIME
  * @posted_ns: CLOCK_BOOTTIME, by slot: when it was handed over last
@@ -79,6 +81,7 @@ struct hf_req {
 	struct request		*rq;
 	enum hf_req_kind	kind;
 	enum hf_req_state	state;
+	u8			opcode;		/* WRITE: HF_OP_WRITE, DISCARD, ZEROES */
 	u64			seq;
 	u64			offset;
 	u32			length;
@@ -90,6 +93,7 @@ struct hf_req {
 	bool			fua;
 	bool			stuck;
 	bool			failing;
+	bool			zeroing;
 	u64			arrived_ns;
 	u64			posted_ns[HF_MAX_SLOTS];
 	const struct bio_vec	*bvecs;
@@ -108,6 +112,12 @@ struct hf_pdu {
 	blk_status_t	status;
 	struct bio_vec	bvecs[];
 };
+
+/* A discard or a write of zeros: a write without memory (R16). */
+static inline bool hf_req_is_zeros(const struct hf_req *req)
+{
+	return req->kind == HF_REQ_WRITE && req->opcode != HF_OP_WRITE;
+}
 
 /* Gathers @rq into @req; false: not an operation that the disk offers. Any context. */
 bool hf_req_fill(struct hf_req *req, struct request *rq);

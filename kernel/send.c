@@ -299,7 +299,7 @@ static bool held_back(const struct hf_msg *msg)
 		delay_ms = HF_BROKEN_SEND_DELAY_MS;
 	else if (HF_BROKEN_NO_ACTIVITY_LOG)
 		delay_ms = HF_BROKEN_LOG_DELAY_MS;
-	return delay_ms && msg->opcode == HF_OP_WRITE &&
+	return delay_ms && hf_wire_is_write(msg->opcode) &&
 	       hf_boottime_ns() < msg->queued_ns + (u64)delay_ms * NSEC_PER_MSEC;
 }
 
@@ -339,7 +339,7 @@ static void build_msg(struct hf_link *link, struct hf_out *out, struct hf_msg *m
 	out->hdr.offset = cpu_to_le64(msg->offset);
 	out->hdr.range_len = cpu_to_le32(msg->range_len);
 	out->hdr.length = cpu_to_le32(msg->length);
-	if (msg->opcode == HF_OP_WRITE) {
+	if (hf_wire_is_write(msg->opcode)) {
 		/* Mask and epoch under which the write was registered (R3b). */
 		out->hdr.epoch = cpu_to_le64(msg->epoch);
 		out->hdr.missing_mask = msg->missing_mask;

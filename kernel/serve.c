@@ -38,6 +38,9 @@ static void end_rq(struct hf_disk *disk, struct hf_req *req, blk_status_t status
 		serve->nr_stuck--;
 	if (req->state == HF_REQ_GHOST)
 		serve->nr_ghosts--;
+	if (req->zeroing)
+		serve->zero_bytes -= req->length;
+	req->zeroing = false;
 	req->stuck = false;
 	req->state = HF_REQ_FREE;
 	list_del(&req->all_entry);
@@ -113,6 +116,24 @@ static void launch(struct hf_disk *disk, struct hf_req *req)
 	}
 }
 
+/*
+ * R16: zeros are many and large, and a slot may have to write them. So many that
+ * the slots are busy go on to the line for room, the rest waits here and lets
+ * writes pass; in that line nobody passes anybody.
+ */
+static void let_zeros_in(struct hf_serve *serve)
+{
+	struct hf_req *req, *next;
+
+	list_for_each_entry_safe(req, next, &serve->waits_zeros, entry) {
+		if (serve->zero_bytes && serve->zero_bytes + req->length > HF_ZERO_WINDOW)
+			break;
+		serve->zero_bytes += req->length;
+		req->zeroing = true;
+		list_move_tail(&req->entry, &serve->waits_room);
+	}
+}
+
 void hf_serve_start_room_waiters(struct hf_disk *disk)
 {
 	struct hf_serve *serve = &disk->serve;
@@ -121,6 +142,7 @@ void hf_serve_start_room_waiters(struct hf_disk *disk)
 	lockdep_assert_held(&serve->serve_lock);
 	if (serve->state != HOLDFAST_DISK_ACTIVE)
 		return;
+	let_zeros_in(serve);
 	list_for_each_entry_safe(req, next, &serve->waits_room, entry) {
 		if (!room_fits(serve, req))
 			break;
@@ -131,9 +153,12 @@ void hf_serve_start_room_waiters(struct hf_disk *disk)
 /* Has its range; in order of arrival behind those that wait for room already. */
 static void granted_write(struct hf_disk *disk, struct hf_req *req)
 {
+	struct hf_serve *serve = &disk->serve;
+
 	trace_hf_req_granted(req, HF_TRACE_NO_SLOT, 0);
 	req->state = HF_REQ_WAITS_ROOM;
-	list_add_tail(&req->entry, &disk->serve.waits_room);
+	list_add_tail(&req->entry,
+		      hf_req_is_zeros(req) ? &serve->waits_zeros : &serve->waits_room);
 }
 
 static void start(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)

@@ -26,6 +26,7 @@ struct request;
 
 enum {
 	HF_WINDOW	= 1024,	/* writes between stable and the newest */
+	HF_ZERO_WINDOW	= 2 * HF_MAX_ZERO_BYTES,	/* zeros on their way (R16) */
 };
 
 /* One write between stable and the newest, by its sequence number. */
@@ -95,6 +96,7 @@ struct hf_serve {
 	struct list_head	all;		/* every operation not in the pool */
 	struct list_head	parked;
 	struct list_head	waits_room;
+	struct list_head	waits_zeros;	/* not let to the room yet */
 	struct list_head	flights;	/* writes and ghosts by seq */
 	struct list_head	flushes;
 	struct list_head	again;
@@ -103,6 +105,7 @@ struct hf_serve {
 	unsigned int		nr_ghosts;
 	unsigned int		nr_reads;	/* FLYING or ARRIVED */
 	unsigned int		nr_stuck;	/* for the lease alone */
+	u64			zero_bytes;	/* of discards and zero writes let to the room */
 	u64			hold_since_ns;	/* 0: not holding */
 	bool			expired;	/* policy error: new ones fail at once */
 	struct hf_latency	latency[HF_MAX_SLOTS];	/* writes, from posting to acknowledgment */

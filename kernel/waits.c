@@ -196,7 +196,10 @@ void hf_waits_text(struct hf_disk *disk, const struct hf_req *req, char *to)
 		tell_range(&text, disk, req);
 		break;
 	case HF_REQ_WAITS_ROOM:
-		tell_room(&text, disk);
+		if (hf_req_is_zeros(req) && !req->zeroing)
+			add(&text, "zeros on their way");
+		else
+			tell_room(&text, disk);
 		break;
 	case HF_REQ_FLYING:
 	case HF_REQ_GHOST:

@@ -198,7 +198,10 @@ fresh() {
 	on "$node" 'for p in holdfast-setup hfio fio hfgarbage; do killall -q -9 $p; done
 		# what a dd to a disk that was not there left
 		for f in /dev/vd[0-9]*; do [ -f "$f" ] && rm "$f"; done; true'
-	limit_s=30 unload "$node" >/dev/null 2>&1 && return 0
+	if limit_s=30 unload "$node" >/dev/null 2>&1; then
+		on "$node" 'DM_DISABLE_UDEV=1 dmsetup remove_all >/dev/null 2>&1; true'
+		return 0
+	fi
 	say "$node is booted again: its module would not go"
 	lab cut "$node" >/dev/null && power_on "$node" >/dev/null
 }

@@ -94,11 +94,31 @@ struct hf_compat_limits {
 	unsigned int	physical_block_bytes;
 	unsigned int	max_io_bytes;
 	unsigned int	max_segments;
+	unsigned int	max_zero_bytes;		/* of a discard or zero write */
+	unsigned int	discard_bytes;		/* unit of discards; 0: none */
 };
 
+/* Offer discards, on a disk that may be in use. Process context. */
+static inline void hf_compat_set_discard(struct request_queue *queue, unsigned int max_bytes,
+					 unsigned int unit_bytes)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	struct queue_limits lim = queue_limits_start_update(queue);
+
+	lim.max_hw_discard_sectors = max_bytes >> SECTOR_SHIFT;
+	lim.discard_granularity = unit_bytes;
+	/* The limits were right before, and these depend on no other. */
+	WARN_ON_ONCE(queue_limits_commit_update(queue, &lim));
+#else
+	queue->limits.discard_granularity = unit_bytes;
+	blk_queue_max_discard_sectors(queue, max_bytes >> SECTOR_SHIFT);
+#endif
+}
+
 /*
- * A disk on @set with a volatile write cache, FUA and stable pages, and
- * without discard. ERR_PTR on failure. Process context.
+ * A disk on @set with a volatile write cache, FUA, stable pages and zero
+ * writes; discards if there is a unit of them. ERR_PTR on failure. Process
+ * context.
  */
 static inline struct gendisk *hf_compat_alloc_disk(struct blk_mq_tag_set *set,
 						   const struct hf_compat_limits *want, void *data)
@@ -111,6 +131,10 @@ static inline struct gendisk *hf_compat_alloc_disk(struct blk_mq_tag_set *set,
 		.max_hw_sectors		= want->max_io_bytes >> SECTOR_SHIFT,
 		.max_segments		= want->max_segments,
 		.max_segment_size	= UINT_MAX,
+		.max_write_zeroes_sectors = want->max_zero_bytes >> SECTOR_SHIFT,
+		.max_hw_discard_sectors	= want->discard_bytes ?
+					  want->max_zero_bytes >> SECTOR_SHIFT : 0,
+		.discard_granularity	= want->discard_bytes,
 		.features		= BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA |
 					  BLK_FEAT_STABLE_WRITES,
 	};
@@ -129,7 +153,10 @@ static inline struct gendisk *hf_compat_alloc_disk(struct blk_mq_tag_set *set,
 	blk_queue_max_hw_sectors(queue, want->max_io_bytes >> SECTOR_SHIFT);
 	blk_queue_max_segments(queue, want->max_segments);
 	blk_queue_max_segment_size(queue, UINT_MAX);
-	blk_queue_max_discard_sectors(queue, 0);
+	blk_queue_max_write_zeroes_sectors(queue, want->max_zero_bytes >> SECTOR_SHIFT);
+	queue->limits.discard_granularity = want->discard_bytes;
+	blk_queue_max_discard_sectors(queue, want->discard_bytes ?
+				      want->max_zero_bytes >> SECTOR_SHIFT : 0);
 	blk_queue_flag_set(QUEUE_FLAG_NONROT, queue);
 	blk_queue_flag_set(QUEUE_FLAG_STABLE_WRITES, queue);
 	blk_queue_write_cache(queue, true, true);

@@ -310,6 +310,38 @@ static void hang_up(void)
 	close(fds[CONTROL]);
 }
 
+/*
+ * A discard or zero write that cannot be. Its header alone: the module has to
+ * see what is wrong by that, since nothing follows that it could stumble over.
+ */
+static bool send_late_zeros(u64 size)
+{
+	struct hf_wire_hdr hdr;
+
+	make_write(&hdr, 0, 65536);
+	hdr.length = 0;
+	hdr.opcode = next_random() % 2 ? HF_OP_DISCARD : HF_OP_ZEROES;
+	if (is("late-zeros-huge"))
+		hdr.range_len = htole32(HF_MAX_ZERO_BYTES + 512);
+	else if (is("late-zeros-most"))
+		hdr.range_len = htole32(~511u);
+	else if (is("late-zeros-past"))
+		hdr.offset = htole64(size - 65536 + 512);
+	else if (is("late-zeros-wrap"))
+		hdr.offset = htole64(~0ull - 65535);
+	else if (is("late-zeros-unaligned"))
+		hdr.range_len = htole32(1000);
+	else if (is("late-zeros-empty"))
+		hdr.range_len = 0;
+	else if (is("late-zeros-payload"))
+		hdr.length = htole32(512);
+	else
+		return false;
+	hf_wire_hdr_seal(&hdr);
+	put(DATA, &hdr, HDR_BYTES);
+	return true;
+}
+
 /* After a right hello. */
 static void send_late(void)
 {
@@ -318,6 +350,8 @@ static void send_late(void)
 
 	send_hello();
 	wait_ready();
+	if (send_late_zeros(size))
+		return;
 	make_write(&hdr, 0, 65536);
 	if (is("late-random")) {
 		put_random(DATA, 3000 + next_random() % 5000);

@@ -17,7 +17,13 @@ static const char usage[] =
 	"  storm    --blocks N --threads T --seconds S --seed X [--interval-us U]\n"
 	"           versioned blocks, written and read; the history goes to stdout\n"
 	"  versions --blocks N     the version of each block of a storm\n"
-	"  overlap  --blocks N --threads T --seconds S --seed X   overlapping writes\n";
+	"  overlap  --blocks N --threads T --seconds S --seed X   overlapping writes\n"
+	"  mix      --offset O --bytes N --seed X [--count N] [--interval-us U]\n"
+	"           writes, discards and zeros of an area that read as zeros; prints the number\n"
+	"           of each that was acknowledged\n"
+	"  mixed    --offset O --bytes N --seed X --acked N [--count N]   is that there; with\n"
+	"           --count nothing came after N\n"
+	"  clear    --offset O --bytes N --how discard|zeroout|punch|range\n";
 
 static const struct command {
 	const char *name;
@@ -25,6 +31,7 @@ static const struct command {
 } commands[] = {
 	{ "append", run_append },	{ "verify", run_verify },	{ "sums", run_sums },
 	{ "storm", run_storm },		{ "versions", run_versions },	{ "overlap", run_overlap },
+	{ "mix", run_mix },		{ "mixed", run_mixed },		{ "clear", run_clear },
 };
 
 static void bad_usage(const char *why)
@@ -53,6 +60,7 @@ static void parse(int argc, char **argv, struct options *options)
 		{ "count", 1, NULL, 'c' },	 { "blocks", 1, NULL, 'n' },
 		{ "seed", 1, NULL, 's' },	 { "interval-us", 1, NULL, 'i' },
 		{ "threads", 1, NULL, 't' },	 { "seconds", 1, NULL, 'S' },
+		{ "offset", 1, NULL, 'o' },	 { "how", 1, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -69,6 +77,8 @@ static void parse(int argc, char **argv, struct options *options)
 		case 'i': options->interval_us = (unsigned int)number(optarg); break;
 		case 't': options->threads = (unsigned int)number(optarg); break;
 		case 'S': options->seconds = (unsigned int)number(optarg); break;
+		case 'o': options->offset = number(optarg); break;
+		case 'h': options->how = optarg; break;
 		default: bad_usage("an option is wrong");
 		}
 	}

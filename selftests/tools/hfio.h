@@ -41,6 +41,8 @@ struct options {
 	unsigned int interval_us;
 	unsigned int threads;
 	unsigned int seconds;
+	uint64_t offset;
+	const char *how;
 };
 
 uint32_t crc32c(const void *data, size_t bytes);
@@ -63,5 +65,8 @@ int run_sums(const struct options *options);
 int run_storm(const struct options *options);
 int run_versions(const struct options *options);
 int run_overlap(const struct options *options);
+int run_mix(const struct options *options);
+int run_mixed(const struct options *options);
+int run_clear(const struct options *options);
 
 #endif
