@@ -123,7 +123,6 @@ void hf_req_post_local(struct hf_req *req)
 	io->nr_bvecs = req->nr_bvecs;
 	io->end = hf_serve_local_end;
 	req->sent_mask |= BIT(disk->own_nr);
-	req->posted_ns[disk->own_nr] = hf_boottime_ns();
 	list_add_tail(&req->todo_entry, &disk->serve.todo);
 }
 
@@ -150,7 +149,6 @@ void hf_req_post_remote(struct hf_req *req, u8 nr)
 		msg->nr_bvecs = req->nr_bvecs;
 	}
 	req->sent_mask |= BIT(nr);
-	req->posted_ns[nr] = hf_boottime_ns();
 	hf_link_send(disk->remotes[nr].link, msg);
 }
 

@@ -64,7 +64,6 @@ struct hf_req_msg {
  * @zeroing: counts in serve->zero_bytes
  * @failing: to be failed as soon as @sent_mask is 0 (R6)
  * @arrived_ns: CLOCK_BOOTTIME
- * @posted_ns: CLOCK_BOOTTIME, by slot: when it was handed over last
  * @repair_pages: ghost: own content, for the slots that lack it
  *
  * Life: one of a fixed pool that is allocated with the disk, so that no write
@@ -95,7 +94,6 @@ struct hf_req {
 	bool			failing;
 	bool			zeroing;
 	u64			arrived_ns;
-	u64			posted_ns[HF_MAX_SLOTS];
 	const struct bio_vec	*bvecs;
 	unsigned int		nr_bvecs;
 	struct bio_vec		*repair_bvecs;

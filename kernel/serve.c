@@ -461,12 +461,12 @@ static void read_end(struct hf_disk *disk, struct hf_req *req, struct hf_ended *
 		fail_one(disk, req, ended);
 }
 
-static void acknowledged(struct hf_disk *disk, struct hf_req *req, u8 nr)
+static void acknowledged(struct hf_disk *disk, struct hf_req *req, u8 nr, u64 since_ns)
 {
 	req->acked_mask |= BIT(nr);
 	if (req->kind == HF_REQ_WRITE)
 		hf_latency_add(&disk->serve.latency[nr],
-			       div_u64(hf_boottime_ns() - req->posted_ns[nr], NSEC_PER_USEC));
+			       div_u64(hf_boottime_ns() - since_ns, NSEC_PER_USEC));
 }
 
 void hf_serve_local_end(struct hf_slot_io *io, int error)
@@ -483,7 +483,7 @@ void hf_serve_local_end(struct hf_slot_io *io, int error)
 	if (req->void_mask & own)
 		req->void_mask &= ~own;
 	else if (!error)
-		acknowledged(disk, req, disk->own_nr);
+		acknowledged(disk, req, disk->own_nr, io->entered_ns);
 	else
 		hf_serve_own_failed(disk, error);
 	if (req->kind != HF_REQ_READ) {
@@ -515,7 +515,7 @@ void hf_serve_remote_done(struct hf_msg *msg, int error)
 	if (req->void_mask & bit)
 		req->void_mask &= ~bit;
 	else if (!error)
-		acknowledged(disk, req, part->nr);
+		acknowledged(disk, req, part->nr, msg->queued_ns);
 	if (error && remote->link == msg->link)
 		hf_remote_broken(remote, error == -EIO ? HOLDFAST_DOWN_DEVICE :
 					 HOLDFAST_DOWN_PROTOCOL);

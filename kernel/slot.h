@@ -80,7 +80,7 @@ struct hf_slot_io {
 	u32			last_extent;
 	u64			record;		/* waits for this log record */
 	u64			flush_generation;
-	u64			entered_ns;	/* CLOCK_BOOTTIME */
+	u64			entered_ns;	/* CLOCK_BOOTTIME; the caller may read it at @end */
 	u64			submitted_ns;
 	u8			stage;		/* enum hf_slot_stage; read without a lock too */
 	bool			zero_again;	/* the device could not: written by the worker */
