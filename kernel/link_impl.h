@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The inside of a link, for link.c (life), send.c and recv.c (the two step
- * machines and the primary's end of the protocol) and replica.c (the slot's
- * end); debugfs.c looks.  Nobody else includes this.
+ * The inside of a link, for link.c (life), link_facts.c (questions), send.c and
+ * recv.c (the two step machines and the primary's end of the protocol) and
+ * replica.c (the slot's end); debugfs.c looks.  Nobody else includes this.
  */
 #ifndef _HOLDFAST_LINK_IMPL_H
 #define _HOLDFAST_LINK_IMPL_H
