@@ -373,6 +373,11 @@ sums() {
 	on "$1" hfio sums --device "${2:-$data}" --bytes $((size_mib << 20))
 }
 
+# zeros_on NODE DEVICE KIB_FROM KIB: past the page cache, which knows nothing of ours
+zeros_on() {
+	on "$1" "dd if=$2 bs=4096 skip=$(($3 / 4)) count=$(($4 / 4)) iflag=direct 2>/dev/null | cmp -n $(($4 << 10)) - /dev/zero"
+}
+
 # copies_equal NODE…: their data devices hold the same, block for block
 copies_equal() {
 	local node first="" this
