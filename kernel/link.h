@@ -21,7 +21,11 @@ struct netlink_ext_ack;
 
 /**
  * struct hf_msg - one message of the primary on the data connection
- * @opcode: HF_OP_WRITE, DISCARD, ZEROES, COPY, COPY_ZERO, FLUSH or BITS
+ * @opcode: HF_OP_WRITE, DISCARD, ZEROES, COPY, COPY_ZERO, FLUSH, BITS, READ or
+ *	READ_BITS
+ * @reply_len: READ, READ_BITS: bytes that come back, into @bvecs from their
+ *	first byte on; whoever shares them may write there meanwhile, so they are
+ *	checked as they come, and on a difference received once more aside (R8)
  * @done: called exactly once: with 0 when the slot answered HF_ST_OK, -EIO for
  *	HF_ST_DEVICE, another -errno when it was refused, -ENOTCONN when the link
  *	went down before the answer (the outcome is unknown then). Process
@@ -38,11 +42,13 @@ struct hf_msg {
 	u8			missing_mask;
 	u8			bits_slot;	/* BITS: for which slot */
 	bool			fua;
+	bool			soft;		/* READ: an error fails no slot */
 	u64			epoch;
 	u64			seq;
 	u64			offset;
 	u32			range_len;
 	u32			length;		/* bytes of payload */
+	u32			reply_len;
 	const struct bio_vec	*bvecs;
 	unsigned int		nr_bvecs;
 	unsigned int		bvec_done;

@@ -30,7 +30,8 @@ enum {
  * struct hf_out - the message that a connection is sending
  * @hdr: built when the message leaves its queue, so that its stamp is read
  *	before the socket gets any of it (R5)
- * @owner: struct hf_msg or struct hf_replica_io, NULL for a control message
+ * @owner: struct hf_msg, or struct hf_replica_io whose data this is; NULL for a
+ *	message without an owner
  *
  * Life: as long as the connection. The connection's worker alone touches it.
  */
@@ -51,7 +52,8 @@ struct hf_out {
 /**
  * struct hf_in - the message that a connection is receiving
  * @buf: where the payload goes, or @bvecs
- * @owner: struct hf_replica_io on the slot's data connection
+ * @owner: struct hf_replica_io on the slot's data connection, on the primary's the
+ *	struct hf_msg that DATA answers
  *
  * Life: as long as the connection. The connection's worker alone touches it.
  */
@@ -200,12 +202,19 @@ void hf_link_stop(struct hf_link *link, enum holdfast_down_reason reason);
 
 extern struct workqueue_struct *hf_link_wq;	/* stop, setup and other waits */
 
+/* What a message takes of the window, on its way there or back (R5). */
+static inline u32 hf_msg_bytes(const struct hf_msg *msg)
+{
+	return msg->length + msg->reply_len;
+}
+
 /* send.c */
 extern const struct hf_conn_ops hf_primary_control_ops;
 extern const struct hf_conn_ops hf_primary_data_ops;
 int hf_send_step(struct hf_conn *conn);		/* >0: did something; 0: nothing to do; <0 error */
 void hf_send_hdr(struct hf_link *link, struct hf_out *out, u8 opcode, u64 epoch);
 void hf_send_payload(struct hf_out *out, const void *buf, unsigned int length);
+u32 hf_send_crc(const struct bio_vec *bvecs, unsigned int length, unsigned int done);
 unsigned int hf_send_take_pending(struct hf_link *link, unsigned int allowed);
 bool hf_primary_next_control(struct hf_conn *conn, struct hf_out *out);
 bool hf_primary_next_data(struct hf_conn *conn, struct hf_out *out);

@@ -5,8 +5,8 @@
  * primary's end does with the answers of a slot.  The slot's end is replica.c.
  *
  * Rules: R5 (only stamps that this end sent are believed; the lease counts by
- * the stamp, never by the time of receipt), R8 (a wrong payload checksum is
- * answered by one resend, a bad header ends the link), Mistake 2 (an answer is
+ * the stamp, never by the time of receipt), R8 (a wrong payload checksum, there
+ * or here, is met by one resend; a bad header ends the link), Mistake 2 (an answer is
  * matched by a cookie that no other message of any link had).
  *
  * A peer is not trusted: every header goes through wire.c before a byte of
@@ -325,60 +325,100 @@ static int primary_control_message(struct hf_conn *conn, struct hf_in *in)
 	return -EPROTO;
 }
 
-static int primary_data_header(struct hf_conn *conn, struct hf_in *in)
-{
-	return in->length ? -EPROTO : 0;
-}
-
-static struct hf_msg *take_answered(struct hf_link *link, u64 cookie)
+/* This worker alone takes messages from the list while the link lives. */
+static struct hf_msg *find_asked(struct hf_link *link, u64 cookie)
 {
 	struct hf_msg *msg, *found = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&link->queue_lock, flags);
 	list_for_each_entry(msg, &link->in_flight, entry) {
-		if (msg->cookie != cookie)
-			continue;
-		found = msg;
-		list_del_init(&msg->entry);
-		link->in_flight_bytes -= msg->length;
-		link->acked_bytes += msg->length;
-		break;
+		if (msg->cookie == cookie) {
+			found = msg;
+			break;
+		}
 	}
 	spin_unlock_irqrestore(&link->queue_lock, flags);
 	return found;
+}
+
+static void take_answered(struct hf_link *link, struct hf_msg *msg)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&link->queue_lock, flags);
+	list_del_init(&msg->entry);
+	link->in_flight_bytes -= hf_msg_bytes(msg);
+	link->acked_bytes += hf_msg_bytes(msg);
+	spin_unlock_irqrestore(&link->queue_lock, flags);
+}
+
+/*
+ * The message that this is the answer to, in the form that it has when all is
+ * well or not. DATA goes straight into the pages of the request (R15: they are
+ * the link's until the message's end, which this worker brings about).
+ */
+static int primary_data_header(struct hf_conn *conn, struct hf_in *in)
+{
+	struct hf_link *link = conn->link;
+	bool data = in->hdr.opcode == HF_OP_DATA;
+	struct hf_msg *msg;
+
+	msg = find_asked(link, le64_to_cpu(in->hdr.cookie));
+	if (!msg) {
+		hf_recv_refused(link, "answer to no message");
+		return -EPROTO;
+	}
+	/* An answer to what is still being sent was not read by an honest slot. */
+	if (conn->out.busy && conn->out.owner == msg) {
+		hf_recv_refused(link, "answer to a message that was not sent whole");
+		return -EPROTO;
+	}
+	if (in->length != (data ? msg->reply_len : 0) ||
+	    (msg->reply_len && !data && in->hdr.status == HF_ST_OK)) {
+		hf_recv_refused(link, "answer with other data than was asked for");
+		return -EPROTO;
+	}
+	in->owner = msg;
+	in->buf = data ? msg->private_copy : NULL;
+	in->bvecs = msg->bvecs;
+	in->nr_bvecs = msg->nr_bvecs;
+	return 0;
+}
+
+static bool is_intact(const struct hf_in *in)
+{
+	if (!in->length || !(le16_to_cpu(in->hdr.flags) & HF_WIRE_HAS_CRC))
+		return true;
+	return hf_wire_crc_ok(&in->hdr, in->buf ?
+			      hf_wire_crc(HF_WIRE_CRC_INIT, in->buf, in->length) :
+			      hf_send_crc(in->bvecs, in->length, 0));
 }
 
 static int primary_data_message(struct hf_conn *conn, struct hf_in *in)
 {
 	struct hf_link *link = conn->link;
 	const struct hf_wire_hdr *hdr = &in->hdr;
-	struct hf_msg *msg;
+	struct hf_msg *msg = in->owner;
+	u8 status = hdr->status;
+	bool soft = msg->soft;
 	int error;
 
 	error = take_echo(link, hdr);
 	if (error)
 		return error;
-	/* An answer to what is still being sent was not read by an honest slot. */
-	if (conn->out.busy && conn->out.owner &&
-	    ((struct hf_msg *)conn->out.owner)->cookie == le64_to_cpu(hdr->cookie)) {
-		hf_recv_refused(link, "answer to a message that was not sent whole");
-		return -EPROTO;
-	}
-	msg = take_answered(link, le64_to_cpu(hdr->cookie));
-	if (!msg) {
-		hf_recv_refused(link, "answer to no message");
-		return -EPROTO;
-	}
-	if (hdr->status == HF_ST_CHECKSUM && msg->length && !msg->private_copy) {
+	take_answered(link, msg);
+	if (!is_intact(in))
+		status = HF_ST_CHECKSUM;
+	if (status == HF_ST_CHECKSUM && hf_msg_bytes(msg) && !msg->private_copy) {
 		hf_primary_again(link, msg);
 		return 0;
 	}
-	error = hf_wire_status_errno(hdr->status);
+	error = hf_wire_status_errno(status);
 	hf_primary_end_msg(link, msg, error);
-	if (hdr->status == HF_ST_CHECKSUM)
+	if (status == HF_ST_CHECKSUM)
 		hf_link_abort(link, HOLDFAST_DOWN_CHECKSUM);
-	else if (hdr->status == HF_ST_DEVICE)
+	else if (status == HF_ST_DEVICE && !soft)
 		hf_link_abort(link, HOLDFAST_DOWN_DEVICE);
 	return 0;
 }

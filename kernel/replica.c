@@ -168,6 +168,7 @@ static void accept_hello(struct hf_replica *replica)
 	replica->slot = hf_slot_get(slot);
 	replica->primary_node = replica->hello_conf.primary_node;
 	replica->primary_instance = replica->hello_conf.primary_instance;
+	WRITE_ONCE(link->data_crc, !(replica->hello_conf.policies & HF_POLICY_NO_DATA_CRC));
 	link->expect.granule_shift = hf_slot_granule_shift(slot);
 	link->expect.volume_bytes = hf_slot_size_bytes(slot);
 	ack->life = cpu_to_le64(hf_slot_life(slot));

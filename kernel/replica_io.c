@@ -4,7 +4,8 @@
  * link's own pool, has the slot do what it asks, and answers.  What the slot
  * does with a write is slot.c's; whether the link may be served is replica.c's.
  *
- * Rules: R2 (the answer follows the end of the data device's I/O), R8 (a wrong
+ * Rules: R2 (the answer follows the end of the data device's I/O), R11 (reads
+ * for a primary that has no copy, or a bad one), R8 (a wrong
  * payload checksum is answered, not applied), R9 (bits are durable before the
  * answer), R15 (pages stay with the I/O until the device ended it, also after
  * the link is gone).
@@ -77,10 +78,30 @@ static void free_request_work(struct work_struct *work)
 	hf_link_put(free_request(rio));
 }
 
+/* Bytes that come with a message, or go with its answer. */
+static unsigned int payload_of(struct hf_link *link, const struct hf_wire_hdr *hdr)
+{
+	u32 range_len = le32_to_cpu(hdr->range_len);
+
+	switch (hdr->opcode) {
+	case HF_OP_READ:
+		return range_len;
+	case HF_OP_READ_BITS:
+		return hf_wire_bits_bytes(range_len, hf_slot_granule_shift(link->replica->slot));
+	default:
+		return le32_to_cpu(hdr->length);
+	}
+}
+
+static bool asks_for_data(const struct hf_replica_io *rio)
+{
+	return rio->opcode == HF_OP_READ || rio->opcode == HF_OP_READ_BITS;
+}
+
 static struct hf_replica_io *new_request(struct hf_link *link, const struct hf_wire_hdr *hdr)
 {
 	struct hf_replica *replica = link->replica;
-	unsigned int length = le32_to_cpu(hdr->length);
+	unsigned int length = payload_of(link, hdr);
 	struct hf_replica_io *rio;
 
 	if (!has_room(replica, length))
@@ -168,6 +189,31 @@ static void slot_io_end(struct hf_slot_io *io, int error)
 	answer(rio, status_of(error));
 }
 
+static void begin_answer(struct hf_link *link, struct hf_out *out, u8 opcode,
+			 const struct hf_replica_io *rio)
+{
+	hf_send_hdr(link, out, opcode, hf_replica_epoch(link));
+	out->hdr.cookie = cpu_to_le64(rio->cookie);
+	out->hdr.stamp = cpu_to_le64(hf_replica_stamp(link));
+}
+
+/* @rio belongs to @out until its last byte is sent, or the link is stopped. */
+static void build_data(struct hf_link *link, struct hf_out *out, struct hf_replica_io *rio)
+{
+	begin_answer(link, out, HF_OP_DATA, rio);
+	out->owner = rio;
+	if (rio->bits) {
+		hf_send_payload(out, rio->bits, rio->length);
+		return;
+	}
+	out->length = rio->length;
+	out->hdr.length = cpu_to_le32(rio->length);
+	out->bvecs = rio->vecs;
+	out->nr_bvecs = rio->nr_vecs;
+	if (READ_ONCE(link->data_crc))
+		hf_wire_hdr_payload_crc(&out->hdr, hf_send_crc(rio->vecs, rio->length, 0));
+}
+
 static bool next_answer(struct hf_conn *conn, struct hf_out *out)
 {
 	struct hf_link *link = conn->link;
@@ -183,14 +229,24 @@ static bool next_answer(struct hf_conn *conn, struct hf_out *out)
 	spin_unlock_irqrestore(&link->queue_lock, flags);
 	if (!rio)
 		return false;
-	hf_send_hdr(link, out, HF_OP_ACK, hf_replica_epoch(link));
-	out->hdr.cookie = cpu_to_le64(rio->cookie);
-	out->hdr.status = rio->status;
-	out->hdr.stamp = cpu_to_le64(hf_replica_stamp(link));
 	trace_hf_replica_answered(rio, rio->status);
+	if (asks_for_data(rio) && rio->status == HF_ST_OK) {
+		build_data(link, out, rio);
+		return true;
+	}
+	begin_answer(link, out, HF_OP_ACK, rio);
+	out->hdr.status = rio->status;
 	/* Never the last reference: the link is not stopped yet. */
 	hf_link_put(free_request(rio));
 	return true;
+}
+
+/* The data went to the socket, which has copied it (R15). */
+static void answer_sent(struct hf_conn *conn, struct hf_out *out)
+{
+	if (out->owner)
+		hf_link_put(free_request(out->owner));
+	out->owner = NULL;
 }
 
 /* -------------------------------------------------------------- receiving */
@@ -215,11 +271,11 @@ static int data_header(struct hf_conn *conn, struct hf_in *in)
 		in->owner = rio;
 		hf_replica_note(link, &in->hdr);
 	}
-	if (rio->opcode == HF_OP_BITS) {
+	if (rio->opcode == HF_OP_BITS || rio->opcode == HF_OP_READ_BITS) {
 		rio->bits = kvmalloc(rio->length, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 		if (!rio->bits)
 			return -ENOMEM;
-		in->buf = rio->bits;
+		in->buf = rio->opcode == HF_OP_BITS ? rio->bits : NULL;
 	} else if (rio->length && !get_pages(replica, rio)) {
 		return -EAGAIN;
 	}
@@ -231,20 +287,12 @@ static int data_header(struct hf_conn *conn, struct hf_in *in)
 
 static bool payload_ok(const struct hf_in *in, const struct hf_replica_io *rio)
 {
-	u32 crc = HF_WIRE_CRC_INIT;
-	unsigned int i;
-
-	if (!rio->length || !(le16_to_cpu(in->hdr.flags) & HF_WIRE_HAS_CRC))
+	if (!in->length || !(le16_to_cpu(in->hdr.flags) & HF_WIRE_HAS_CRC))
 		return true;
 	if (rio->bits)
-		return hf_wire_crc_ok(&in->hdr, hf_wire_crc(crc, rio->bits, rio->length));
-	for (i = 0; i < rio->nr_vecs; i++) {
-		void *data = bvec_kmap_local(&rio->vecs[i]);
-
-		crc = hf_wire_crc(crc, data, rio->vecs[i].bv_len);
-		kunmap_local(data);
-	}
-	return hf_wire_crc_ok(&in->hdr, crc);
+		return hf_wire_crc_ok(&in->hdr, hf_wire_crc(HF_WIRE_CRC_INIT, rio->bits,
+							    rio->length));
+	return hf_wire_crc_ok(&in->hdr, hf_send_crc(rio->vecs, rio->length, 0));
 }
 
 /* R9: durable before the answer. On hf_link_wq, since it waits for the disk. */
@@ -274,9 +322,24 @@ static int begin_bits(struct hf_link *link, struct hf_in *in, struct hf_replica_
 	return 0;
 }
 
+/* R9: what this copy has marked for another slot, for a primary without a copy. */
+static int begin_read_bits(struct hf_link *link, struct hf_in *in, struct hf_replica_io *rio)
+{
+	struct hf_slot *slot = link->replica->slot;
+	u64 nr_bits = DIV_ROUND_UP_ULL((u64)rio->io.length, 1ull << hf_slot_granule_shift(slot));
+
+	memset(rio->bits, 0, rio->length);
+	hf_slot_export_dirty(slot, rio->bits_slot, rio->io.offset, rio->bits, nr_bits);
+	in->owner = NULL;
+	answer(rio, hf_slot_usable(slot) ? HF_ST_OK : HF_ST_DEVICE);
+	return 0;
+}
+
 static enum hf_slot_op slot_op(u8 opcode)
 {
 	switch (opcode) {
+	case HF_OP_READ:
+		return HF_SLOT_READ;
 	case HF_OP_WRITE:
 		return HF_SLOT_WRITE;
 	case HF_OP_COPY:
@@ -315,6 +378,8 @@ static int data_message(struct hf_conn *conn, struct hf_in *in)
 	}
 	if (rio->opcode == HF_OP_BITS)
 		return begin_bits(link, in, rio);
+	if (rio->opcode == HF_OP_READ_BITS)
+		return begin_read_bits(link, in, rio);
 	/* R10: it would never find room. */
 	if (is_long(rio->opcode) && !hf_slot_can_log(link->replica->slot, io->length)) {
 		hf_recv_refused(link, "a range of zeros is larger than the log has room for");
@@ -323,6 +388,7 @@ static int data_message(struct hf_conn *conn, struct hf_in *in)
 
 	io->op = slot_op(rio->opcode);
 	io->fua = le16_to_cpu(hdr->flags) & HF_WIRE_FUA;
+	io->soft = le16_to_cpu(hdr->flags) & HF_WIRE_SOFT;
 	io->missing_mask = hdr->missing_mask;
 	io->term = link->term;
 	io->bvecs = rio->vecs;
@@ -336,6 +402,7 @@ static int data_message(struct hf_conn *conn, struct hf_in *in)
 
 const struct hf_conn_ops hf_replica_data_ops = {
 	.next		= next_answer,
+	.sent		= answer_sent,
 	.header		= data_header,
 	.message	= data_message,
 };
@@ -357,6 +424,10 @@ void hf_replica_io_stopped(struct hf_link *link)
 	if (link->data.in.owner)
 		hf_link_put(free_request(link->data.in.owner));
 	link->data.in.owner = NULL;
+	/* Data that was on its way out: the socket holds copies alone. */
+	if (link->data.out.owner)
+		hf_link_put(free_request(link->data.out.owner));
+	link->data.out.owner = NULL;
 }
 
 int hf_replica_io_init(struct hf_replica *replica)

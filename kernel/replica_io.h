@@ -84,6 +84,7 @@ struct hf_replica {
 /**
  * struct hf_replica_io - one message of the primary, from header to answer
  * @io: what the slot does for it
+ * @length: bytes of payload, of the message or of its answer
  * @pages of @vecs: belong to the link's pool, and to @io while that runs (R15)
  *
  * Owner: the data connection's worker until it is submitted; the slot until
@@ -104,7 +105,7 @@ struct hf_replica_io {
 	unsigned int		nr_vecs;	/* with a page */
 	struct bio_vec		*vecs;
 	struct bio_vec		inline_vecs[HF_REPLICA_INLINE_VECS];
-	void			*bits;		/* BITS: payload */
+	void			*bits;		/* BITS, READ_BITS: payload */
 };
 
 extern const struct hf_conn_ops hf_replica_control_ops;

@@ -262,14 +262,15 @@ bool hf_primary_next_control(struct hf_conn *conn, struct hf_out *out)
 
 /* ------------------------------------------------- primary: data connection */
 
-static u32 crc_of_bvecs(const struct hf_msg *msg)
+/* Of @length bytes from byte @done of the first one on. */
+u32 hf_send_crc(const struct bio_vec *bvecs, unsigned int length, unsigned int done)
 {
-	struct bvec_iter start = { .bi_size = msg->length, .bi_bvec_done = msg->bvec_done };
+	struct bvec_iter start = { .bi_size = length, .bi_bvec_done = done };
 	u32 crc = HF_WIRE_CRC_INIT;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
-	for_each_bvec(bv, msg->bvecs, iter, start) {
+	for_each_bvec(bv, bvecs, iter, start) {
 		void *data = bvec_kmap_local(&bv);
 
 		crc = hf_wire_crc(crc, data, bv.bv_len);
@@ -311,7 +312,7 @@ static struct hf_msg *take_msg(struct hf_link *link, bool *more, bool *late)
 	spin_lock_irqsave(&link->queue_lock, flags);
 	msg = list_first_entry_or_null(&link->queued, struct hf_msg, entry);
 	if (msg && !list_empty(&link->in_flight) &&
-	    link->in_flight_bytes + msg->length > link->window_bytes)
+	    link->in_flight_bytes + hf_msg_bytes(msg) > link->window_bytes)
 		msg = NULL;
 	if (msg && held_back(msg)) {
 		*late = true;
@@ -319,7 +320,7 @@ static struct hf_msg *take_msg(struct hf_link *link, bool *more, bool *late)
 	}
 	if (msg) {
 		list_move_tail(&msg->entry, &link->in_flight);
-		link->in_flight_bytes += msg->length;
+		link->in_flight_bytes += hf_msg_bytes(msg);
 		msg->cookie = link->next_cookie++;
 		msg->sent_ns = hf_boottime_ns();
 		*more = !list_empty(&link->queued) &&
@@ -347,8 +348,10 @@ static void build_msg(struct hf_link *link, struct hf_out *out, struct hf_msg *m
 		if (msg->fua)
 			out->hdr.flags |= cpu_to_le16(HF_WIRE_FUA);
 	}
-	if (msg->opcode == HF_OP_BITS)
+	if (msg->opcode == HF_OP_BITS || msg->opcode == HF_OP_READ_BITS)
 		out->hdr.slot = msg->bits_slot;
+	if (msg->soft)
+		out->hdr.flags |= cpu_to_le16(HF_WIRE_SOFT);
 	out->owner = msg;
 	out->length = msg->length;
 	if (!msg->length)
@@ -363,7 +366,7 @@ static void build_msg(struct hf_link *link, struct hf_out *out, struct hf_msg *m
 	if (!READ_ONCE(link->data_crc) && msg->opcode != HF_OP_BITS)
 		return;
 	crc = msg->private_copy ? hf_wire_crc(HF_WIRE_CRC_INIT, msg->private_copy, msg->length) :
-				  crc_of_bvecs(msg);
+				  hf_send_crc(msg->bvecs, msg->length, msg->bvec_done);
 	hf_wire_hdr_payload_crc(&out->hdr, crc);
 }
 
@@ -397,10 +400,26 @@ void hf_primary_sent(struct hf_conn *conn, struct hf_out *out)
 
 /* ------------------------------------------------ ends of a message, resend */
 
+/* What was received aside goes where it belongs (R8). */
+static void take_private_copy(struct hf_msg *msg)
+{
+	const void *from = msg->private_copy;
+	struct bvec_iter start = { .bi_size = msg->reply_len };
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	for_each_bvec(bv, msg->bvecs, iter, start) {
+		memcpy_to_bvec(&bv, from);
+		from += bv.bv_len;
+	}
+}
+
 /* @msg is on no list any more. A worker of the link. */
 void hf_primary_end_msg(struct hf_link *link, struct hf_msg *msg, int error)
 {
 	trace_hf_msg_acked(link->vol, link->slot_nr, msg, error);
+	if (msg->private_copy && msg->reply_len && !error)
+		take_private_copy(msg);
 	if (msg->private_copy)
 		mempool_free(msg->private_copy, copy_pool);
 	msg->private_copy = NULL;
@@ -408,7 +427,8 @@ void hf_primary_end_msg(struct hf_link *link, struct hf_msg *msg, int error)
 }
 
 /*
- * R8: the payload changed between checksum and socket. @msg is on no list;
+ * R8: the payload changed between checksum and socket, or what was read changed
+ * where it was received. @msg is on no list;
  * it is queued again, first of all, or waits for memory until the next tick.
  */
 void hf_primary_again(struct hf_link *link, struct hf_msg *msg)
@@ -417,7 +437,8 @@ void hf_primary_again(struct hf_link *link, struct hf_msg *msg)
 	unsigned long flags;
 
 	if (copy) {
-		copy_bvecs(msg, copy);
+		if (!msg->reply_len)
+			copy_bvecs(msg, copy);
 		msg->private_copy = copy;
 	}
 	trace_hf_msg_again(link->vol, link->slot_nr, msg, copy ? 0 : -ENOMEM);

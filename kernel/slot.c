@@ -169,7 +169,8 @@ static void take_off(struct hf_slot *slot, struct hf_slot_io *io)
 void hf_slot_leave_flight(struct hf_slot *slot, struct hf_slot_io *io, int error)
 {
 	take_off(slot, io);
-	if (error)
+	/* R11: who can read it elsewhere mends it; a slot that cannot be mended fails then. */
+	if (error && !(io->soft && io->op == HF_SLOT_READ))
 		hf_slot_fail(slot, error);
 	end_io(io, error ? -EIO : 0, true);
 }

@@ -42,6 +42,7 @@ enum hf_slot_stage {
  * @op: what
  * "WRITE" here means each of WRITE, DISCARD and ZEROES.
  * @fua: WRITE: durable before the end
+ * @soft: READ: an error is the submitter's matter and fails no slot (R11)
  * @missing_mask: WRITE: slots outside the set as the primary knew it (R3b)
  * @term: WRITE: term of the write (R1); with another term than the slot's it ends with -ESTALE
  * @seq: WRITE: its sequence number in the term
@@ -61,6 +62,7 @@ enum hf_slot_stage {
 struct hf_slot_io {
 	enum hf_slot_op		op;
 	bool			fua;
+	bool			soft;
 	u8			missing_mask;
 	u64			term;
 	u64			seq;

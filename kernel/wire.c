@@ -41,6 +41,7 @@ enum wire_has {
 	HAS_DATA	= 1 << 8,	/* payload: range_len bytes */
 	HAS_SURE_CRC	= 1 << 9,	/* a payload is never without checksum */
 	HAS_LONG_RANGE	= 1 << 10,	/* a range of zeros: up to HF_MAX_ZERO_BYTES */
+	HAS_SOFT	= 1 << 12,
 };
 
 struct wire_rule {
@@ -87,6 +88,10 @@ static const struct wire_rule rules[] = {
 					HAS_RANGE | HAS_LONG_RANGE | HAS_FUA),
 	[HF_OP_ZEROES]	    = RULE_BARE(DATA, TO_SLOT, HAS_TICK | HAS_COOKIE | HAS_SEQ |
 					HAS_RANGE | HAS_LONG_RANGE | HAS_FUA),
+	[HF_OP_READ]	    = RULE_BARE(DATA, TO_SLOT, HAS_TICK | HAS_COOKIE | HAS_RANGE |
+					HAS_SOFT),
+	[HF_OP_DATA]	    = RULE(DATA, TO_PRIMARY, HAS_COOKIE, 1, HF_MAX_IO_BYTES, 1),
+	[HF_OP_READ_BITS]   = RULE_BARE(DATA, TO_SLOT, HAS_TICK | HAS_COOKIE | HAS_BITS),
 };
 
 static int refuse(const char **why, const char *sentence)
@@ -178,7 +183,7 @@ static int check_envelope(const struct hf_wire_hdr *hdr, const struct hf_wire_ex
 static int check_slot(const struct hf_wire_hdr *hdr, const struct hf_wire_expect *expect,
 		      const char **why)
 {
-	if (hdr->opcode == HF_OP_BITS) {
+	if (hdr->opcode == HF_OP_BITS || hdr->opcode == HF_OP_READ_BITS) {
 		if (hdr->slot >= HF_MAX_SLOTS || hdr->slot == expect->slot)
 			return refuse(why, "the dirty bits are for a slot that cannot be");
 		return 0;
@@ -219,6 +224,8 @@ static int check_flags(const struct hf_wire_hdr *hdr, u16 has, const char **why)
 		return refuse(why, "a flag is not known");
 	if ((flags & HF_WIRE_FUA) && !(has & HAS_FUA))
 		return refuse(why, "FUA is asked for in a message that is no write");
+	if ((flags & HF_WIRE_SOFT) && !(has & HAS_SOFT))
+		return refuse(why, "errors are asked to be told in a message that is no read");
 	if (flags & HF_WIRE_HAS_CRC) {
 		if (!hdr->length)
 			return refuse(why, "there is a payload checksum without a payload");
@@ -245,6 +252,8 @@ static int check_bits_range(const struct hf_wire_hdr *hdr, const struct hf_wire_
 		return refuse(why, "the dirty bits do not begin at a granule");
 	if ((range_len & granule_mask) && offset + range_len != expect->volume_bytes)
 		return refuse(why, "the dirty bits end inside a granule");
+	if (hdr->opcode == HF_OP_READ_BITS)
+		return 0;
 	if (le32_to_cpu(hdr->length) != hf_wire_bits_bytes(range_len, expect->granule_shift))
 		return refuse(why, "the dirty bits are not as many as their range has granules");
 	return 0;

@@ -22,9 +22,12 @@
  *   DISCARD, ZEROES	as WRITE without payload, range_len up to HF_MAX_ZERO_BYTES
  *   FLUSH		stamp, stable, missing_mask, cookie
  *   BITS		as FLUSH, and offset, range_len, payload (with crc)
+ *   READ		as FLUSH, and offset, range_len, flag SOFT
+ *   READ_BITS		as FLUSH, and offset, range_len
  *   ACK		stamp, cookie, status
+ *   DATA		stamp, cookie, payload (crc by policy; of bits always)
  *
- * OWN_BITS and BITS cover @range_len bytes of the volume from @offset on, both
+ * OWN_BITS, BITS and READ_BITS cover @range_len bytes of the volume from @offset on, both
  * multiples of the granule (the range may end with the volume); one bit a
  * granule, bits past the range are 0. HELLO is always sent with header version
  * HF_WIRE_VERSION_MIN, everything after with the version agreed on.

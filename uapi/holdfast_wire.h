@@ -71,8 +71,13 @@ enum {
  *	HF_MAX_ZERO_BYTES) reads as zeros afterwards; the slot gives the room
  *	back where its device can, and writes zeros where not (R16)
  * @HF_OP_ZEROES: the same, and the room is kept
+ * @HF_OP_READ: reads @range_len bytes from @offset on (R11)
+ * @HF_OP_READ_BITS: asks for the slot's bitmap for slot @slot over the range, as
+ *	@HF_OP_BITS tells it (R9)
  * Data connection, slot to primary:
  * @HF_OP_ACK: the answer; status in the header
+ * @HF_OP_DATA: the answer to READ and READ_BITS when all is well; payload: what
+ *	was asked for
  */
 enum hf_opcode {
 	HF_OP_HELLO		= 1,
@@ -92,6 +97,9 @@ enum hf_opcode {
 	HF_OP_ACK		= 21,
 	HF_OP_DISCARD		= 22,
 	HF_OP_ZEROES		= 23,
+	HF_OP_READ		= 24,
+	HF_OP_DATA		= 25,
+	HF_OP_READ_BITS		= 26,
 };
 
 /**
@@ -123,7 +131,8 @@ enum hf_status {
 enum hf_wire_flags {
 	HF_WIRE_FUA		= 1 << 0,	/* of a write: durable before the answer */
 	HF_WIRE_HAS_CRC		= 1 << 1,	/* payload_crc is valid */
-	HF_WIRE_FLAGS_ALL	= HF_WIRE_FUA | HF_WIRE_HAS_CRC,
+	HF_WIRE_SOFT		= 1 << 3,	/* READ: an error is told and fails no slot (R11) */
+	HF_WIRE_FLAGS_ALL	= HF_WIRE_FUA | HF_WIRE_HAS_CRC | HF_WIRE_SOFT,
 };
 
 /**
@@ -146,7 +155,8 @@ enum hf_wire_flags {
  * @length: bytes of payload after the header
  * @holding_ms: BEACON: how long the primary has been holding I/O, 0 if it is not (R3)
  * @missing_mask: slots outside the committed in-sync set (R3b)
- * @slot: slot number the link serves; BITS and OWN_BITS: slot the bits are for
+ * @slot: slot number the link serves; BITS, OWN_BITS and READ_BITS: slot the bits
+ *	are for
  * @status: enum hf_status
  * @resv: 0
  * @payload_crc: crc32c of the payload

@@ -46,6 +46,9 @@ static const struct message messages[] = {
 	{ HF_OP_ACK, HF_WIRE_DATA, HF_WIRE_TO_PRIMARY, 1, 0, 0, 0, 0, 1, 0 },
 	{ HF_OP_DISCARD, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 0, 2 << 20, 512, 1, 1, 0 },
 	{ HF_OP_ZEROES, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 0, 1536, 1024, 1, 1, 0 },
+	{ HF_OP_READ, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 0, 4096, 512, 0, 1, 0 },
+	{ HF_OP_DATA, HF_WIRE_DATA, HF_WIRE_TO_PRIMARY, 1, 4096, 0, 0, 0, 1, 1 },
+	{ HF_OP_READ_BITS, HF_WIRE_DATA, HF_WIRE_TO_SLOT, 1, 0, 69632, 4096, 0, 1, 0 },
 };
 
 static void expectation(struct hf_wire_expect *expect, const struct message *m)
@@ -64,7 +67,7 @@ static void expectation(struct hf_wire_expect *expect, const struct message *m)
 static void right_header(struct hf_wire_hdr *hdr, const struct message *m)
 {
 	hf_wire_hdr_init(hdr, m->opcode, m->version ? m->version : 1, LINK, TERM, EPOCH,
-			 m->opcode == HF_OP_BITS ? 2 : SLOT);
+			 m->opcode == HF_OP_BITS || m->opcode == HF_OP_READ_BITS ? 2 : SLOT);
 	hdr->stamp = cpu_to_le64(77);
 	if (m->dir == HF_WIRE_TO_SLOT) {
 		hdr->stable = cpu_to_le64(5);
@@ -274,6 +277,12 @@ static void fields(struct kunit *test)
 	REFUSED(HF_OP_BITS, hdr.slot = SLOT, "the dirty bits are for a slot that cannot be");
 	REFUSED(HF_OP_BITS, hdr.slot = 4, "the dirty bits are for a slot that cannot be");
 	REFUSED(HF_OP_OWN_BITS, hdr.slot = 2, "the message is for another slot");
+	REFUSED(HF_OP_READ_BITS, hdr.slot = SLOT, "the dirty bits are for a slot that cannot be");
+	REFUSED(HF_OP_READ, hdr.slot = 2, "the message is for another slot");
+	REFUSED(HF_OP_READ, hdr.seq = cpu_to_le64(1), seq);
+	REFUSED(HF_OP_DATA, hdr.cookie = 0, cookie);
+	REFUSED(HF_OP_DATA, hdr.status = HF_ST_DEVICE,
+		"the status is not known, or in a message that has none");
 }
 
 static void flags(struct kunit *test)
@@ -287,6 +296,10 @@ static void flags(struct kunit *test)
 	REFUSED(HF_OP_WRITE, hdr.flags |= cpu_to_le16(4), "a flag is not known");
 	REFUSED(HF_OP_COPY, hdr.flags |= cpu_to_le16(HF_WIRE_FUA),
 		"FUA is asked for in a message that is no write");
+	ACCEPTED(HF_OP_READ, hdr.flags = cpu_to_le16(HF_WIRE_SOFT));
+	REFUSED(HF_OP_WRITE, hdr.flags |= cpu_to_le16(HF_WIRE_SOFT),
+		"errors are asked to be told in a message that is no read");
+	ACCEPTED(HF_OP_DATA, hdr.flags = 0; hdr.payload_crc = 0);
 	REFUSED(HF_OP_WRITE, hdr.flags = 0, "there is a payload checksum that is not valid");
 	REFUSED(HF_OP_CONF, hdr.flags = 0; hdr.payload_crc = 0, "the payload has no checksum");
 	REFUSED(HF_OP_BITS, hdr.flags = 0; hdr.payload_crc = 0, "the payload has no checksum");
@@ -321,6 +334,17 @@ static void lengths_and_ranges(struct kunit *test)
 	LENGTHS(HF_OP_OWN_BITS, HF_WIRE_MAX_BITS_BYTES + 1);
 	LENGTHS(HF_OP_WRITE, HF_MAX_IO_BYTES + 512);
 	LENGTHS(HF_OP_WRITE, 100);
+	REFUSED(HF_OP_DATA, hdr.length = 0; hdr.flags = 0; hdr.payload_crc = 0, length);
+	LENGTHS(HF_OP_DATA, HF_MAX_IO_BYTES + 1);
+	REFUSED(HF_OP_READ, hdr.length = cpu_to_le32(512), length);
+	REFUSED(HF_OP_READ_BITS, hdr.length = cpu_to_le32(3), length);
+	REFUSED(HF_OP_READ, RANGE(HF_OP_READ, SAMPLE_BYTES - 512, 1024), past);
+	REFUSED(HF_OP_READ, RANGE(HF_OP_READ, 0, HF_MAX_IO_BYTES + 512),
+		"the range is larger than a message may carry");
+	REFUSED(HF_OP_READ, RANGE(HF_OP_READ, 100, 512),
+		"the range is not made of 512 byte sectors");
+	REFUSED(HF_OP_READ_BITS, hdr.offset = cpu_to_le64(512),
+		"the dirty bits do not begin at a granule");
 	REFUSED(HF_OP_BEACON, hdr.length = cpu_to_le32(8); hf_wire_hdr_payload_crc(&hdr, 1),
 		length);
 

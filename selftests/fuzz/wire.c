@@ -116,6 +116,9 @@ size_t fuzz_seed(unsigned int nr, uint8_t *data, size_t max)
 		{ HF_OP_ACK, 1, 1, 1, 0, 0, 0, 1, 0 },
 		{ HF_OP_DISCARD, 1, 0, 1, 0, 65536, 1, 1, 0 },
 		{ HF_OP_ZEROES, 1, 0, 1, 0, 4096, 1, 1, 0 },
+		{ HF_OP_READ, 1, 0, 1, 0, 4096, 0, 1, 0 },
+		{ HF_OP_DATA, 1, 1, 1, 512, 0, 0, 1, 1 },
+		{ HF_OP_READ_BITS, 1, 0, 1, 0, 17 * 4096, 0, 1, 0 },
 	};
 	u8 *payload = data + PREFIX + sizeof(struct hf_wire_hdr);
 	const struct shape *s = &shapes[nr];
@@ -129,7 +132,8 @@ size_t fuzz_seed(unsigned int nr, uint8_t *data, size_t max)
 	data[1] = s->dir;
 	data[2] = s->version;
 	data[3] = 1;
-	hf_wire_hdr_init(&tmp, s->opcode, 1, LINK, TERM, 8, s->opcode == HF_OP_BITS ? 2 : 1);
+	hf_wire_hdr_init(&tmp, s->opcode, 1, LINK, TERM, 8,
+			 s->opcode == HF_OP_BITS || s->opcode == HF_OP_READ_BITS ? 2 : 1);
 	tmp.stamp = cpu_to_le64(5);
 	tmp.length = cpu_to_le32(s->length);
 	tmp.range_len = cpu_to_le32(s->range_len);
