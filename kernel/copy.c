@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The copy engine: reads a range of the own slot and writes it to other slots
- * while the range is locked. Which ranges, to whom and what follows from it is
- * promote.c's and rebuild.c's.
+ * The copy engine: reads a range of one slot and writes it to others while the
+ * range is locked. The own slot is read and written as it is, another by its
+ * link. Which ranges, to whom and what follows from it is promote.c's,
+ * rebuild.c's and mend.c's.
  *
  * Rules: R8 (copies take the same lock as writes), R15 (pages stay until every
  * answer is in), R16 (a zero range is sent as an order to write zeros).
@@ -19,9 +20,11 @@
 
 static void step_work(struct work_struct *work);
 static void read_end(struct hf_slot_io *io, int error);
+static void read_done(struct hf_msg *msg, int error);
+static void own_written(struct hf_slot_io *io, int error);
 static void copy_done(struct hf_msg *msg, int error);
 
-struct hf_copier *hf_copier_alloc(struct hf_disk *disk, u8 targets, bool lock_ranges)
+struct hf_copier *hf_copier_alloc(struct hf_disk *disk, u8 source, u8 targets, bool lock_ranges)
 {
 	struct hf_copier *copier;
 	unsigned int i, j;
@@ -31,6 +34,7 @@ struct hf_copier *hf_copier_alloc(struct hf_disk *disk, u8 targets, bool lock_ra
 	if (!copier)
 		return NULL;
 	copier->disk = disk;
+	copier->source = source;
 	copier->targets = targets;
 	copier->lock_ranges = lock_ranges;
 	for (i = 0; i < HF_COPY_DEPTH; i++) {
@@ -83,19 +87,65 @@ static unsigned int fill_bvecs(struct hf_copy *copy)
 	return nr;
 }
 
-static void start_read(struct hf_copy *copy)
+static void own_io(struct hf_copy *copy, enum hf_slot_op op,
+		   void (*end)(struct hf_slot_io *io, int error))
 {
 	struct hf_slot_io *io = &copy->io;
 
 	memset(io, 0, sizeof(*io));
-	io->op = HF_SLOT_READ;
+	io->op = op;
+	io->soft = copy->copier->soft;
 	io->offset = copy->offset;
 	io->length = copy->length;
 	io->bvecs = copy->bvecs;
-	io->nr_bvecs = fill_bvecs(copy);
+	io->nr_bvecs = copy->nr_bvecs;
 	io->may_sleep = true;
-	io->end = read_end;
+	io->end = end;
 	hf_slot_submit(copy->copier->disk->slot, io);
+}
+
+/* The content is there, or cannot be had: the next step. */
+static void end_read(struct hf_copy *copy, int error)
+{
+	copy->error = error;
+	copy->read = true;
+	queue_work(hf_disk_wq, &copy->work);
+}
+
+static void read_remote(struct hf_copy *copy)
+{
+	struct hf_disk *disk = copy->copier->disk;
+	struct hf_remote *remote = &disk->remotes[copy->copier->source];
+	struct hf_msg *msg = &copy->msgs[remote->nr].msg;
+	struct hf_ended ended;
+	unsigned long flags;
+	bool sent;
+
+	memset(msg, 0, sizeof(*msg));
+	msg->opcode = HF_OP_READ;
+	msg->soft = copy->copier->soft;
+	msg->offset = copy->offset;
+	msg->range_len = copy->length;
+	msg->reply_len = copy->length;
+	msg->bvecs = copy->bvecs;
+	msg->nr_bvecs = copy->nr_bvecs;
+	msg->done = read_done;
+	hf_serve_lock(disk, &ended, &flags);
+	sent = remote->ready;
+	if (sent)
+		hf_link_send(remote->link, msg);
+	hf_serve_unlock(disk, &ended, flags);
+	if (!sent)
+		end_read(copy, -ENOTCONN);
+}
+
+static void start_read(struct hf_copy *copy)
+{
+	copy->nr_bvecs = fill_bvecs(copy);
+	if (copy->copier->source == copy->copier->disk->own_nr)
+		own_io(copy, HF_SLOT_READ, read_end);
+	else
+		read_remote(copy);
 }
 
 static bool is_zero(const struct hf_copy *copy)
@@ -130,7 +180,8 @@ static void finish(struct hf_copy *copy, struct hf_ended *ended)
 	wake_up(&disk->wait);
 }
 
-static void send_piece(struct hf_copy *copy, bool zero, struct hf_ended *ended)
+/* serve_lock held. True: it is to be written to the own slot, without the lock. */
+static bool send_piece(struct hf_copy *copy, bool zero, struct hf_ended *ended)
 {
 	struct hf_copier *copier = copy->copier;
 	struct hf_disk *disk = copier->disk;
@@ -142,6 +193,10 @@ static void send_piece(struct hf_copy *copy, bool zero, struct hf_ended *ended)
 
 		if (!(copier->targets & BIT(nr)))
 			continue;
+		if (nr == disk->own_nr) {
+			copy->pending_mask |= BIT(nr);
+			continue;
+		}
 		if (!remote->ready) {
 			copier->targets &= ~BIT(nr);
 			continue;
@@ -155,7 +210,7 @@ static void send_piece(struct hf_copy *copy, bool zero, struct hf_ended *ended)
 		if (!zero) {
 			msg->length = copy->length;
 			msg->bvecs = copy->bvecs;
-			msg->nr_bvecs = copy->io.nr_bvecs;
+			msg->nr_bvecs = copy->nr_bvecs;
 		}
 		msg->done = copy_done;
 		copy->pending_mask |= BIT(nr);
@@ -163,6 +218,7 @@ static void send_piece(struct hf_copy *copy, bool zero, struct hf_ended *ended)
 	}
 	if (!copy->pending_mask)
 		finish(copy, ended);
+	return copy->pending_mask & BIT(disk->own_nr);
 }
 
 /* Granted: read; read: send. */
@@ -172,7 +228,7 @@ static void step_work(struct work_struct *work)
 	struct hf_disk *disk = copy->copier->disk;
 	struct hf_ended ended;
 	unsigned long flags;
-	bool zero;
+	bool zero, own = false;
 
 	if (!copy->read) {
 		start_read(copy);
@@ -183,17 +239,38 @@ static void step_work(struct work_struct *work)
 	if (copy->error)
 		finish(copy, &ended);
 	else
-		send_piece(copy, zero, &ended);
+		own = send_piece(copy, zero, &ended);
 	hf_serve_unlock(disk, &ended, flags);
+	/* Pending until own_written(), so the piece is ours still. */
+	if (own)
+		own_io(copy, HF_SLOT_COPY, own_written);
 }
 
 static void read_end(struct hf_slot_io *io, int error)
 {
-	struct hf_copy *copy = container_of(io, struct hf_copy, io);
+	end_read(container_of(io, struct hf_copy, io), error);
+}
 
-	copy->error = error;
-	copy->read = true;
-	queue_work(hf_disk_wq, &copy->work);
+static void read_done(struct hf_msg *msg, int error)
+{
+	end_read(container_of(msg, struct hf_copy_msg, msg)->copy, error);
+}
+
+/* The slot fails by itself when it cannot write. */
+static void own_written(struct hf_slot_io *io, int error)
+{
+	struct hf_copy *copy = container_of(io, struct hf_copy, io);
+	struct hf_disk *disk = copy->copier->disk;
+	struct hf_ended ended;
+	unsigned long flags;
+
+	hf_serve_lock(disk, &ended, &flags);
+	copy->pending_mask &= ~BIT(disk->own_nr);
+	if (error)
+		copy->copier->targets &= ~BIT(disk->own_nr);
+	if (!copy->pending_mask)
+		finish(copy, &ended);
+	hf_serve_unlock(disk, &ended, flags);
 }
 
 static void copy_done(struct hf_msg *msg, int error)
@@ -235,7 +312,7 @@ static struct hf_copy *try_take(struct hf_copier *copier, enum holdfast_disk_sta
 
 	spin_lock_irqsave(&serve->serve_lock, flags);
 	for (i = 0; i < HF_MAX_SLOTS; i++)
-		if (!copier->disk->remotes[i].ready)
+		if (i != copier->disk->own_nr && !copier->disk->remotes[i].ready)
 			copier->targets &= ~BIT(i);
 	*err = copier->error;
 	if (!*err && (!copier->targets || copier->cancelled || serve->state != state))
@@ -374,6 +451,23 @@ static void own_end(struct hf_slot_io *io, int error)
 
 	call->error = error;
 	complete(&call->done);
+}
+
+int hf_copy_read(struct hf_disk *disk, u8 nr, u64 offset, u32 length,
+		 const struct bio_vec *bvecs, unsigned int nr_bvecs)
+{
+	struct hf_msg read = {
+		.opcode		= HF_OP_READ,
+		.offset		= offset,
+		.range_len	= length,
+		.reply_len	= length,
+		.bvecs		= bvecs,
+		.nr_bvecs	= nr_bvecs,
+	};
+
+	if (nr == disk->own_nr)
+		return hf_copy_own(disk, HF_SLOT_READ, offset, length, bvecs, nr_bvecs);
+	return hf_copy_call(disk, nr, &read);
 }
 
 int hf_copy_own(struct hf_disk *disk, enum hf_slot_op op, u64 offset, u32 length,

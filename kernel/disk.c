@@ -3,7 +3,8 @@
  * The disk object's life: prepare, what a configuration makes of it, release,
  * removal, and the jobs that its parts queue.
  *
- * Rules: R1 (instance), R4 (cited life), R6 (dead disks), R13 (release).
+ * Rules: R1 (instance), R4 (cited life), R6 (dead disks), R11 (a disk without a
+ * slot), R13 (release).
  * Locks: conf_lock for commands and adoption; states are serve_lock's.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -17,9 +18,11 @@
 #include <linux/slab.h>
 
 #include "copy.h"
+#include "diskless.h"
 #include "event.h"
 #include "gendisk.h"
 #include "main.h"
+#include "mend.h"
 #include "promote.h"
 #include "rebuild.h"
 #include "sabotage.h"
@@ -36,7 +39,8 @@ static void disk_free(struct kref *refs)
 	hf_volume_del_object(disk->vol, &disk->vol_entry);
 	hf_remote_free(disk);
 	hf_serve_free(disk);
-	hf_slot_put(disk->slot);
+	if (disk->slot)
+		hf_slot_put(disk->slot);
 	hf_volume_put(disk->vol);
 	kvfree(disk);
 }
@@ -105,6 +109,22 @@ static void repair_work(struct work_struct *work)
 	hf_disk_put(disk);
 }
 
+static void settle_work(struct work_struct *work)
+{
+	struct hf_disk *disk = container_of(work, struct hf_disk, settle_work);
+
+	hf_diskless_settle(disk);
+	hf_disk_put(disk);
+}
+
+static void mend_work(struct work_struct *work)
+{
+	struct hf_disk *disk = container_of(work, struct hf_disk, mend_work);
+
+	hf_mend_run(disk);
+	hf_disk_put(disk);
+}
+
 /* R1: configurations that slots sent. */
 static void adopt_offers(struct hf_disk *disk)
 {
@@ -142,7 +162,7 @@ static void control_work(struct work_struct *work)
 	}
 	hf_volume_unlock(vol);
 	if (forget) {
-		hf_event(vol, HOLDFAST_EVENT_DISK, disk->own_nr);
+		hf_event(vol, HOLDFAST_EVENT_DISK, hf_disk_event_nr(disk));
 		hf_disk_put(disk);
 	}
 	hf_disk_put(disk);
@@ -197,6 +217,8 @@ static void teardown_work(struct work_struct *work)
 	cancel_delayed_work_sync(&disk->held_work);
 	flush_work(&disk->promote_work);
 	flush_work(&disk->repair_work);
+	flush_work(&disk->settle_work);
+	flush_work(&disk->mend_work);
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
 		if (disk->remotes[nr].rebuild)
 			flush_work(&disk->remotes[nr].rebuild->work);
@@ -222,6 +244,15 @@ static void teardown_work(struct work_struct *work)
 
 /* --------------------------------------------------------------- commands */
 
+static void take_slot(struct hf_disk *disk, struct hf_slot *slot)
+{
+	disk->slot = hf_slot_get(slot);
+	disk->own_nr = hf_slot_nr(slot);
+	disk->slot_life = hf_slot_life(slot);
+	disk->extent_shift = hf_slot_extent_shift(slot);
+	disk->zero_max_bytes = hf_slot_zero_max(slot);
+}
+
 static struct hf_disk *disk_alloc(struct hf_volume *vol, const struct hf_conf_data *conf)
 {
 	struct hf_disk *disk = kvzalloc(sizeof(*disk), GFP_KERNEL);
@@ -231,12 +262,11 @@ static struct hf_disk *disk_alloc(struct hf_volume *vol, const struct hf_conf_da
 	kref_init(&disk->refs);
 	disk->vol = hf_volume_get(vol);
 	INIT_LIST_HEAD(&disk->vol_entry);
-	disk->slot = hf_slot_get(vol->slot);
-	disk->own_nr = hf_slot_nr(vol->slot);
-	disk->slot_life = hf_slot_life(vol->slot);
+	disk->own_nr = HF_DISK_NO_SLOT;
+	if (vol->slot && hf_slot_usable(vol->slot))
+		take_slot(disk, vol->slot);
 	disk->vdisk = conf->vdisk;
 	disk->size_bytes = conf->size_bytes;
-	disk->zero_max_bytes = hf_slot_zero_max(vol->slot);
 	do {
 		disk->instance = get_random_u64();
 	} while (!disk->instance);
@@ -246,6 +276,8 @@ static struct hf_disk *disk_alloc(struct hf_volume *vol, const struct hf_conf_da
 	INIT_WORK(&disk->promote_work, promote_work);
 	INIT_WORK(&disk->control_work, control_work);
 	INIT_WORK(&disk->repair_work, repair_work);
+	INIT_WORK(&disk->settle_work, settle_work);
+	INIT_WORK(&disk->mend_work, mend_work);
 	INIT_WORK(&disk->teardown_work, teardown_work);
 	INIT_DELAYED_WORK(&disk->held_work, held_work);
 	if (hf_serve_init(disk) || hf_remote_init(disk)) {
@@ -254,6 +286,44 @@ static struct hf_disk *disk_alloc(struct hf_volume *vol, const struct hf_conf_da
 	}
 	hf_volume_add_object(vol, &disk->vol_entry, &vol->disks);
 	return disk;
+}
+
+static bool has_in_sync_slot(const struct hf_volume *vol, const struct hf_conf_data *conf)
+{
+	int nr = hf_conf_slot_of(conf, vol->node_id);
+
+	return nr >= 0 && (conf->in_sync_mask & BIT(nr));
+}
+
+int hf_disk_event_nr(const struct hf_disk *disk)
+{
+	return disk->own_nr == HF_DISK_NO_SLOT ? HF_EVENT_NO_SLOT : disk->own_nr;
+}
+
+bool hf_disk_uses_slot(const struct hf_disk *disk, const struct hf_slot *slot)
+{
+	lockdep_assert_held(&disk->vol->conf_lock);
+	switch (READ_ONCE(disk->serve.state)) {
+	case HOLDFAST_DISK_DEAD:
+		return false;
+	case HOLDFAST_DISK_PREPARED:
+		return disk->slot == slot;
+	default:
+		return disk->slot == slot && hf_serve_has_own(disk);
+	}
+}
+
+void hf_disk_slot_failed(struct hf_disk *disk, struct hf_slot *slot, int error)
+{
+	struct hf_ended ended;
+	unsigned long flags;
+
+	if (!hf_disk_uses_slot(disk, slot))
+		return;
+	hf_serve_lock(disk, &ended, &flags);
+	hf_serve_own_failed(disk, error);
+	hf_serve_judge_all(disk, &ended);
+	hf_serve_unlock(disk, &ended, flags);
 }
 
 int hf_disk_prepare(struct hf_volume *vol, u64 *instance, struct netlink_ext_ack *extack)
@@ -268,9 +338,10 @@ int hf_disk_prepare(struct hf_volume *vol, u64 *instance, struct netlink_ext_ack
 		*instance = old->instance;
 		return 0;
 	}
-	if (!vol->slot || !hf_slot_usable(vol->slot)) {
-		NL_SET_ERR_MSG(extack, "a disk needs a usable local slot");
-		return -EOPNOTSUPP;
+	/* Nobody links to a slot of the own node: it is used, or it is not in the set. */
+	if (has_in_sync_slot(vol, &conf->data) && !(vol->slot && hf_slot_usable(vol->slot))) {
+		NL_SET_ERR_MSG(extack, "the in-sync slot of this node is not usable");
+		return -EINVAL;
 	}
 	disk = disk_alloc(vol, &conf->data);
 	if (!disk)
@@ -384,10 +455,11 @@ static int flush_set(struct hf_disk *disk)
 {
 	struct hf_msg flush = { .opcode = HF_OP_FLUSH };
 	u8 mask = READ_ONCE(disk->serve.in_sync_mask) | READ_ONCE(disk->serve.counted_mask);
-	int err;
+	int err = 0;
 	u8 nr;
 
-	err = hf_copy_own(disk, HF_SLOT_FLUSH, 0, 0, NULL, 0);
+	if (hf_serve_has_own(disk))
+		err = hf_copy_own(disk, HF_SLOT_FLUSH, 0, 0, NULL, 0);
 	for (nr = 0; nr < HF_MAX_SLOTS && !err; nr++)
 		if (nr != disk->own_nr && (mask & BIT(nr)))
 			err = hf_copy_call(disk, nr, &flush);
@@ -460,14 +532,23 @@ int hf_disk_check_conf(struct hf_disk *disk, const struct hf_conf_data *offer,
 		       struct netlink_ext_ack *extack)
 {
 	enum holdfast_disk_state state = READ_ONCE(disk->serve.state);
+	bool own;
 
 	if (state == HOLDFAST_DISK_DEAD || !is_named(disk, offer))
 		return 0;
-	if (!(offer->in_sync_mask & BIT(disk->own_nr))) {
-		NL_SET_ERR_MSG(extack, "a primary without own in-sync slot is not supported");
+	/* R11: without an in-sync slot of its own it serves from the others. */
+	own = offer->in_sync_mask & BIT(disk->own_nr);
+	if (!own && has_in_sync_slot(disk->vol, offer)) {
+		NL_SET_ERR_MSG(extack, "the disk was prepared without the slot of this node");
+		return -EINVAL;
+	}
+	if (own && offer->term == disk->serve.term && disk->was_active &&
+	    !hf_serve_has_own(disk)) {
+		NL_SET_ERR_MSG(extack,
+			       "the own slot of a primary is not readmitted while it serves");
 		return -EOPNOTSUPP;
 	}
-	if (!hf_conf_activated(offer) &&
+	if (own && !hf_conf_activated(offer) &&
 	    offer->slots[disk->own_nr].cited_life != disk->slot_life) {
 		NL_SET_ERR_MSG(extack, "the configuration cites another life of the local slot");
 		return -EINVAL;
@@ -483,6 +564,17 @@ int hf_disk_check_conf(struct hf_disk *disk, const struct hf_conf_data *offer,
 static bool is_outlived(const struct hf_disk *disk, const struct hf_conf_data *offer)
 {
 	return disk->was_active && (offer->activated_instance != disk->instance);
+}
+
+/*
+ * R11: it went without its own slot, and the others did not flush before they
+ * are to be reconciled, maybe in lives that lost what was completed. An error to
+ * the caller is then the truth.
+ */
+static bool is_unsettled(const struct hf_disk *disk, const struct hf_conf_data *offer)
+{
+	return disk->was_active && !(offer->in_sync_mask & BIT(disk->own_nr)) &&
+	       !READ_ONCE(disk->serve.settled);
 }
 
 void hf_disk_before_conf(struct hf_disk *disk, const struct hf_conf_data *offer)
@@ -506,6 +598,8 @@ void hf_disk_before_conf(struct hf_disk *disk, const struct hf_conf_data *offer)
 		return;
 	if (is_outlived(disk, offer))
 		hf_disk_kill(disk, "another instance was active meanwhile");
+	else if (is_unsettled(disk, offer))
+		hf_disk_kill(disk, "its own slot is lost, and the others had not flushed");
 	else
 		hf_serve_name(disk, offer);
 }
@@ -528,6 +622,7 @@ void hf_disk_after_conf(struct hf_disk *disk, const struct hf_conf *conf)
 		disk->was_active = true;
 	hf_disk_queue(disk, &disk->promote_work);
 	hf_disk_queue(disk, &disk->repair_work);
+	hf_disk_queue(disk, &disk->settle_work);
 	hf_remote_send_conf(disk, conf);
 }
 

@@ -14,6 +14,7 @@
 
 #include "../uapi/holdfast.h"
 #include "conf.h"
+#include "mend.h"
 #include "remote.h"
 #include "req.h"
 #include "serve.h"
@@ -28,6 +29,7 @@ enum {
 	HF_DISK_MINORS		= 16,
 	HF_DISK_VDISK_MAX	= 0xffff,
 	HF_DISK_RELEASE_MS	= 10000, /* DISK_RELEASE without TIMEOUT_MS */
+	HF_DISK_NO_SLOT		= HF_MAX_SLOTS,	/* number of the slot of a disk without one */
 };
 
 /**
@@ -44,9 +46,10 @@ struct hf_disk {
 	struct kref		refs;
 	struct hf_volume	*vol;		/* const, referenced */
 	struct list_head	vol_entry;	/* vol->objects_lock */
-	struct hf_slot		*slot;		/* const, referenced: the local slot */
-	u8			own_nr;		/* const: its number */
+	struct hf_slot		*slot;		/* const, referenced: the local slot; NULL: none */
+	u8			own_nr;		/* const: its number, or HF_DISK_NO_SLOT */
 	u64			slot_life;	/* const: its life */
+	u32			extent_shift;	/* serve_lock; 0: no slot has told it yet */
 	u64			instance;	/* const */
 	u32			vdisk;		/* const: N of /dev/vdN */
 	u64			size_bytes;	/* const: no growth in this release */
@@ -54,6 +57,8 @@ struct hf_disk {
 
 	struct hf_serve		serve;
 	struct hf_remote	remotes[HF_MAX_SLOTS];
+	struct hf_mend		mends[HF_MENDS];	/* serve_lock */
+	unsigned int		nr_mends;	/* serve_lock */
 
 	unsigned int		openers;	/* serve_lock */
 	bool			closing;	/* serve_lock: no new opener */
@@ -70,6 +75,8 @@ struct hf_disk {
 	struct work_struct	promote_work;	/* R7 */
 	struct work_struct	control_work;	/* what needs conf_lock, for link callbacks */
 	struct work_struct	repair_work;	/* ranges of failed writes (R6) */
+	struct work_struct	settle_work;	/* the other slots flush (R11) */
+	struct work_struct	mend_work;	/* ranges that could not be read (R11) */
 	struct work_struct	teardown_work;
 	struct delayed_work	held_work;	/* policy error (R6) */
 	wait_queue_head_t	wait;		/* drained, down, dead: whatever ends a wait */
@@ -84,6 +91,10 @@ int hf_disk_prepare(struct hf_volume *vol, u64 *instance, struct netlink_ext_ack
 int hf_disk_release(struct hf_disk *disk, bool force, unsigned int timeout_ms,
 		    struct netlink_ext_ack *extack);
 int hf_disk_del(struct hf_disk *disk, bool force, struct netlink_ext_ack *extack);
+/* Is @slot a copy that the disk goes by, so that it cannot go without the disk? */
+bool hf_disk_uses_slot(const struct hf_disk *disk, const struct hf_slot *slot);
+/* The volume's local slot failed (R3, R11). */
+void hf_disk_slot_failed(struct hf_disk *disk, struct hf_slot *slot, int error);
 /* DEAD, and torn down by a worker (R6). @why goes to the log. */
 void hf_disk_kill(struct hf_disk *disk, const char *why);
 /* Adoption in two halves around the slot's (conf.c). */
@@ -102,6 +113,9 @@ void hf_disk_wait_gone(struct hf_disk *disk);
 /* Queue one of the works above on hf_job_wq with a reference; any context. */
 void hf_disk_queue(struct hf_disk *disk, struct work_struct *work);
 void hf_disk_queue_teardown(struct hf_disk *disk);	/* the same, on a queue of its own */
+
+/* For events and traces. Any context. */
+int hf_disk_event_nr(const struct hf_disk *disk);
 
 int hf_disk_init(void);
 void hf_disk_exit(void);

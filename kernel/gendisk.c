@@ -58,7 +58,7 @@ static int open_disk(HF_COMPAT_OPEN_ARGS)
 	}
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
 	if (first)
-		hf_event(disk->vol, HOLDFAST_EVENT_OPENERS, disk->own_nr);
+		hf_event(disk->vol, HOLDFAST_EVENT_OPENERS, hf_disk_event_nr(disk));
 	return err;
 }
 
@@ -73,7 +73,7 @@ static void release_disk(HF_COMPAT_RELEASE_ARGS)
 	gone = last && disk->torn_down;
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
 	if (last)
-		hf_event(disk->vol, HOLDFAST_EVENT_OPENERS, disk->own_nr);
+		hf_event(disk->vol, HOLDFAST_EVENT_OPENERS, hf_disk_event_nr(disk));
 	/* A dead disk is forgotten with its last opener (R6). */
 	if (gone)
 		hf_disk_queue(disk, &disk->control_work);
@@ -106,8 +106,12 @@ static u32 discard_unit(struct hf_disk *disk)
 {
 	u32 units[HF_MAX_SLOTS] = {};
 	unsigned long flags;
-	u8 nr, mask = BIT(disk->own_nr);
+	u8 nr, mask = 0;
 
+	/* R11: a disk without a slot offers none; whoever asks for zeros writes them. */
+	if (!disk->slot)
+		return 0;
+	mask = BIT(disk->own_nr);
 	units[disk->own_nr] = hf_slot_unmap_bytes(disk->slot);
 	spin_lock_irqsave(&disk->serve.serve_lock, flags);
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
@@ -208,7 +212,7 @@ void hf_gendisk_show(struct hf_disk *disk)
 		wait_event_timeout(disk->wait, is_dead(disk), HZ / 4);
 	}
 	if (disk->added)
-		hf_event(disk->vol, HOLDFAST_EVENT_DISK, disk->own_nr);
+		hf_event(disk->vol, HOLDFAST_EVENT_DISK, hf_disk_event_nr(disk));
 }
 
 void hf_gendisk_remove(struct hf_disk *disk)

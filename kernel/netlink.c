@@ -410,6 +410,10 @@ static int slot_attach_doit(struct sk_buff *request, struct genl_info *info)
 	if (!err) {
 		life = hf_slot_life(vol->slot);
 		unclean = hf_slot_unclean(vol->slot);
+		/* A disk that was prepared without the slot cannot be named with it (R11). */
+		if (vol->disk && !vol->disk->slot &&
+		    READ_ONCE(vol->disk->serve.state) == HOLDFAST_DISK_PREPARED)
+			hf_disk_kill(vol->disk, "a slot was attached");
 		hf_event(vol, HOLDFAST_EVENT_SLOT, hf_slot_nr(vol->slot));
 	}
 	unlock_volume(vol);
@@ -431,11 +435,10 @@ static int slot_detach_doit(struct sk_buff *request, struct genl_info *info)
 		err = 0;
 	} else if (hf_slot_life(vol->slot) != nla_get_u64(info->attrs[HOLDFAST_A_LIFE])) {
 		err = refuse(info, "the attached slot has another life", -ESTALE);
-	} else if (vol->disk && !force &&
-		   READ_ONCE(vol->disk->serve.state) != HOLDFAST_DISK_DEAD) {
+	} else if (vol->disk && !force && hf_disk_uses_slot(vol->disk, vol->slot)) {
 		err = refuse(info, "a disk uses the slot; delete the disk first", -EBUSY);
 	} else {
-		if (vol->disk)
+		if (vol->disk && hf_disk_uses_slot(vol->disk, vol->slot))
 			hf_disk_kill(vol->disk, "its slot was detached");
 		err = hf_slot_detach(vol, force, info->extack);
 		hf_event(vol, HOLDFAST_EVENT_SLOT, HF_EVENT_NO_SLOT);

@@ -6,7 +6,7 @@
  * and decides on no configuration (conf.c).
  *
  * Rules: R2, R3, R3b (stable waits for confirmations), R5, R6, R9 (counting),
- * R13 (release).
+ * R11 (going on without the own slot), R13 (release).
  * Locks: serve_lock guards all of it, see the argument in serve.h.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -26,7 +26,7 @@ void hf_serve_set_state(struct hf_disk *disk, enum holdfast_disk_state state)
 	struct hf_serve *serve = &disk->serve;
 	struct hf_event_facts facts = {
 		.event		= HOLDFAST_EVENT_DISK,
-		.slot_nr	= disk->own_nr,
+		.slot_nr	= hf_disk_event_nr(disk),
 		.instance	= disk->instance,
 	};
 
@@ -35,7 +35,7 @@ void hf_serve_set_state(struct hf_disk *disk, enum holdfast_disk_state state)
 	if (serve->state == state || serve->state == HOLDFAST_DISK_DEAD ||
 	    WARN_ON_ONCE(state == HOLDFAST_DISK_PREPARED && serve->state != HOLDFAST_DISK_NONE))
 		return;
-	trace_hf_disk_state(disk->vol, disk->own_nr, serve->state, state);
+	trace_hf_disk_state(disk->vol, hf_disk_event_nr(disk), serve->state, state);
 	serve->state = state;
 	hf_event_send(disk->vol, &facts);
 	wake_up(&disk->wait);
@@ -43,10 +43,25 @@ void hf_serve_set_state(struct hf_disk *disk, enum holdfast_disk_state state)
 		hf_disk_queue_teardown(disk);
 }
 
+bool hf_serve_has_own(const struct hf_disk *disk)
+{
+	return READ_ONCE(disk->serve.in_sync_mask) & BIT(disk->own_nr);
+}
+
+bool hf_serve_own_usable(const struct hf_disk *disk)
+{
+	return hf_serve_has_own(disk) && !disk->serve.own_failed && hf_slot_usable(disk->slot);
+}
+
+bool hf_serve_wants_durable(const struct hf_disk *disk)
+{
+	return disk->serve.own_failed || !hf_serve_has_own(disk);
+}
+
 u8 hf_serve_required_mask(const struct hf_disk *disk)
 {
 	const struct hf_serve *serve = &disk->serve;
-	u8 mask = serve->in_sync_mask | serve->counted_mask | BIT(disk->own_nr);
+	u8 mask = serve->in_sync_mask | serve->counted_mask;
 	u8 nr;
 
 	if (HF_BROKEN_EARLY_ACK)
@@ -86,8 +101,11 @@ bool hf_serve_may_complete(const struct hf_disk *disk)
 	/*
 	 * From a failure of the own slot on nothing more completes, also not by an
 	 * acknowledgment that is on its way (R1, R3); the slot knows before the disk.
+	 * Without it, not before the others flushed what was completed (R11).
 	 */
-	return hf_serve_running(disk) && hf_slot_usable(disk->slot) && lease_holds(disk);
+	bool safe = hf_serve_has_own(disk) ? hf_serve_own_usable(disk) : disk->serve.settled;
+
+	return hf_serve_running(disk) && safe && lease_holds(disk);
 }
 
 bool hf_serve_drained(const struct hf_disk *disk)
@@ -98,17 +116,31 @@ bool hf_serve_drained(const struct hf_disk *disk)
 }
 
 /*
- * R3: the last slot that this primary can go on with failed, so its callers get
- * the error. At once, before anything could be tried again on the slot.
+ * R11: with other slots in the set the primary holds, until the set is without
+ * its own. R3: an error of the last slot that it can go on with is its callers';
+ * at once, before anything could be tried again on the slot. A slot that knows of
+ * a higher term (-ESTALE) has ended this disk in any case (R1, R6).
  */
 void hf_serve_own_failed(struct hf_disk *disk, int error)
 {
-	lockdep_assert_held(&disk->serve.serve_lock);
+	struct hf_serve *serve = &disk->serve;
+	bool others = serve->in_sync_mask & ~BIT(disk->own_nr);
+
+	lockdep_assert_held(&serve->serve_lock);
 	if (HF_BROKEN_NO_FENCE && error == -ESTALE)
 		return;
-	if (disk->serve.state != HOLDFAST_DISK_DEAD)
-		pr_err("vd%u: the local slot failed, error %d: the disk ends\n", disk->vdisk,
+	if (serve->state == HOLDFAST_DISK_DEAD || serve->own_failed)
+		return;
+	if (serve->state != HOLDFAST_DISK_PREPARED && !hf_serve_has_own(disk))
+		return;
+	if (others && serve->state == HOLDFAST_DISK_ACTIVE && error != -ESTALE) {
+		pr_err("vd%u: the local slot failed, error %d: goes on without it\n", disk->vdisk,
 		       error);
+		serve->own_failed = true;
+		hf_event(disk->vol, HOLDFAST_EVENT_SLOT_LOST, disk->own_nr);
+		return;
+	}
+	pr_err("vd%u: the local slot failed, error %d: the disk ends\n", disk->vdisk, error);
 	hf_serve_set_state(disk, HOLDFAST_DISK_DEAD);
 }
 
@@ -146,7 +178,7 @@ void hf_serve_advance_stable(struct hf_disk *disk)
 		hf_room_release(&serve->room, entry->first_extent, entry->last_extent);
 		serve->stable++;
 	}
-	if (serve->stable != before)
+	if (serve->stable != before && hf_serve_own_usable(disk))
 		hf_slot_stable(disk->slot, serve->term, serve->stable);
 }
 
@@ -158,7 +190,8 @@ void hf_serve_update_hold(struct hf_disk *disk)
 
 	lockdep_assert_held(&serve->serve_lock);
 	obstructed = serve->state != HOLDFAST_DISK_ACTIVE || serve->nr_stuck ||
-		     !list_empty(&serve->again);
+		     !list_empty(&serve->again) ||
+		     (hf_serve_wants_durable(disk) && !serve->settled);
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
 		obstructed |= disk->remotes[nr].lost;
 	if (!obstructed)
@@ -171,7 +204,7 @@ void hf_serve_update_hold(struct hf_disk *disk)
 	if (holding && (serve->policies & HF_POLICY_ERROR_WHEN_HELD))
 		mod_delayed_work(hf_disk_wq, &disk->held_work,
 				 msecs_to_jiffies(serve->held_timeout_ms));
-	hf_event(disk->vol, HOLDFAST_EVENT_HOLD, disk->own_nr);
+	hf_event(disk->vol, HOLDFAST_EVENT_HOLD, hf_disk_event_nr(disk));
 }
 
 static bool remote_gets(const struct hf_disk *disk, const struct hf_remote *remote)
@@ -189,7 +222,8 @@ static bool remote_gets(const struct hf_disk *disk, const struct hf_remote *remo
 void hf_serve_update_remotes(struct hf_disk *disk)
 {
 	struct hf_serve *serve = &disk->serve;
-	unsigned int limit = hf_slot_log_entries(disk->slot);
+	bool own = hf_serve_has_own(disk);
+	unsigned int limit = own ? hf_slot_log_entries(disk->slot) : HF_LOG_MAX_ENTRIES;
 	struct hf_remote *remote;
 	bool must, lost;
 	u8 nr;
@@ -200,9 +234,10 @@ void hf_serve_update_remotes(struct hf_disk *disk)
 		if (nr == disk->own_nr)
 			continue;
 		remote->gets = remote_gets(disk, remote);
-		if (remote->gets)
-			limit = min(limit, remote->log_entries);
 		must = (serve->in_sync_mask | serve->counted_mask) & BIT(nr);
+		/* With no log of its own it goes by those that will be linked again, too (R10). */
+		if (remote->gets || (!own && must && remote->log_entries))
+			limit = min(limit, remote->log_entries);
 		lost = hf_serve_running(disk) && must && !remote->gets;
 		if (lost && !remote->lost)
 			hf_event(disk->vol, HOLDFAST_EVENT_SLOT_LOST, nr);
@@ -256,12 +291,22 @@ static void take_conf(struct hf_disk *disk, const struct hf_conf_data *conf)
 			disk->remotes[nr].good_life = 0;
 	if (serve->epoch != conf->epoch)
 		settle_counted(disk, conf);
+	/* R11: also if it was well; what is in flight to the others is not durable. */
+	if (serve->state == HOLDFAST_DISK_ACTIVE && hf_serve_has_own(disk) &&
+	    !(conf->in_sync_mask & BIT(disk->own_nr)))
+		serve->own_failed = true;
 	serve->epoch = conf->epoch;
 	serve->in_sync_mask = conf->in_sync_mask;
 	serve->missing_mask = hf_conf_missing_mask(conf);
 	serve->used_mask = hf_conf_used_mask(conf);
 	serve->policies = conf->policies;
 	serve->held_timeout_ms = conf->held_timeout_ms;
+	/* R3: it was the last one that could take its place. */
+	if (serve->own_failed && conf->in_sync_mask == BIT(disk->own_nr)) {
+		pr_err("vd%u: no slot is left beside the failed one: the disk ends\n",
+		       disk->vdisk);
+		hf_serve_set_state(disk, HOLDFAST_DISK_DEAD);
+	}
 }
 
 void hf_serve_set_conf(struct hf_disk *disk, const struct hf_conf_data *conf)
@@ -303,6 +348,7 @@ void hf_serve_name(struct hf_disk *disk, const struct hf_conf_data *conf)
 	hf_serve_set_state(disk, HOLDFAST_DISK_NAMED);
 	serve->term = conf->term;
 	serve->own_reconciled = false;
+	serve->reference = 0;
 	serve->lease_released = false;
 	serve->counted_mask = 0;
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
@@ -316,9 +362,12 @@ void hf_serve_name(struct hf_disk *disk, const struct hf_conf_data *conf)
 		remote->ready = false;
 	}
 	list_for_each_entry(req, &serve->all, all_entry) {
-		if (req->kind == HF_REQ_READ)
-			continue;
+		/* A read of the own slot is good while no other instance was active. */
 		req->void_mask = req->sent_mask;
+		if (req->kind == HF_REQ_READ) {
+			req->void_mask &= ~BIT(disk->own_nr);
+			continue;
+		}
 		req->acked_mask = 0;
 		if (req->stuck) {
 			req->stuck = false;
@@ -369,6 +418,8 @@ void hf_serve_activate(struct hf_disk *disk)
 			list_move_tail(&req->entry, &ghosts);
 	list_splice_init(&serve->flights, &serve->waits_room);
 	list_splice(&ghosts, &serve->flights);
+	/* R7 flushed all of the set; from here on the own slot alone may have it. */
+	serve->settled = !hf_serve_has_own(disk);
 	hf_serve_set_state(disk, HOLDFAST_DISK_ACTIVE);
 	hf_serve_update_remotes(disk);
 	hf_serve_judge_all(disk, &ended);
@@ -428,6 +479,7 @@ int hf_serve_init(struct hf_disk *disk)
 	INIT_LIST_HEAD(&serve->todo);
 	hf_overlap_init(&serve->overlap);
 	hf_room_init(&serve->room, 1);
+	serve->settled = true;
 	serve->pool = kvcalloc(nr_reqs, sizeof(*serve->pool), GFP_KERNEL);
 	if (!serve->pool)
 		return -ENOMEM;

@@ -2,15 +2,16 @@
 /*
  * What a named primary does before it may serve: waits out the promises of its
  * own slot and the backing I/O of earlier links, makes all reached slots equal
- * to its own where they may differ, flushes them, and activates once the
- * configuration says so. Also mends the ranges of writes that were failed to
+ * to the reference where they may differ, flushes them, and activates once the
+ * configuration says so. The reference is its own slot, or another's if it has
+ * none in the set (diskless.c). Also mends the ranges of writes that were failed to
  * their caller while the disk lives on.
  *
  * It runs as a job that is queued whenever a slot becomes ready or a
  * configuration was adopted; each run does one pass over what is new.
  *
  * Rules: R1 (drain), R4, R5 (promise of the own slot), R6 (ghosts), R7 by
- * logged extents and own bits, R10 (unclean lives).
+ * logged extents and own bits, R10 (unclean lives), R11.
  * Locks: serve_lock for what is read of and written to remotes.
  */
 #include "promote.h"
@@ -22,6 +23,7 @@
 
 #include "copy.h"
 #include "disk.h"
+#include "diskless.h"
 #include "event.h"
 #include "main.h"
 #include "volume.h"
@@ -30,6 +32,7 @@
 struct pass {
 	u8	ready_mask;		/* in-sync, linked */
 	u8	new_mask;		/* of these: not reconciled yet */
+	u8	source;			/* the reference */
 	u64	link_id[HF_MAX_SLOTS];
 	u64	life[HF_MAX_SLOTS];
 	bool	whole;			/* a log could not be read: everything may differ */
@@ -47,11 +50,14 @@ static bool nothing_sent(struct hf_disk *disk)
 {
 	struct hf_req *req;
 	unsigned long flags;
-	bool sent = false;
+	u8 sent = 0;
 
 	spin_lock_irqsave(&disk->serve.serve_lock, flags);
 	list_for_each_entry(req, &disk->serve.all, all_entry)
 		sent |= req->sent_mask;
+	/* R15: what a device holds that is not in the set undoes nothing here. */
+	if (!hf_serve_has_own(disk))
+		sent &= ~BIT(disk->own_nr);
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
 	return !sent;
 }
@@ -69,10 +75,13 @@ static void pause_ms(struct hf_disk *disk, unsigned int ms)
 static bool own_slot_is_free(struct hf_disk *disk)
 {
 	unsigned int left;
+	bool own = hf_serve_has_own(disk);
 
 	while (named(disk) && (!nothing_sent(disk) ||
-			       hf_slot_drain(disk->slot, hf_time_ms(HF_LINK_TIMEOUT_MS))))
+			       (own && hf_slot_drain(disk->slot, hf_time_ms(HF_LINK_TIMEOUT_MS)))))
 		pause_ms(disk, 20);
+	if (!own)
+		return named(disk);
 	while (named(disk)) {
 		left = hf_slot_promise_left(disk->slot, disk->vol->node_id, disk->instance);
 		if (!left)
@@ -107,7 +116,8 @@ static bool may_be_reference(struct hf_disk *disk)
 	bool may = true;
 	u8 nr;
 
-	if (!hf_slot_unclean(disk->slot))
+	/* Without a slot of its own the choice goes by the same rule (diskless.c). */
+	if (!hf_serve_has_own(disk) || !hf_slot_unclean(disk->slot))
 		return true;
 	spin_lock_irqsave(&serve->serve_lock, flags);
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
@@ -152,7 +162,7 @@ static void collect_remotes(struct hf_disk *disk, struct pass *pass)
 
 static void add_bytes(struct hf_disk *disk, struct pass *pass, u64 start, u64 end)
 {
-	unsigned int shift = hf_slot_extent_shift(disk->slot);
+	unsigned int shift = disk->extent_shift;
 	unsigned long extent = start >> shift;
 
 	for (; extent < pass->nr_extents && (u64)extent << shift < end; extent++)
@@ -167,12 +177,19 @@ static void add_bytes(struct hf_disk *disk, struct pass *pass, u64 start, u64 en
  */
 static void add_own_bits(struct hf_disk *disk, struct pass *pass)
 {
-	unsigned int shift = hf_slot_granule_shift(disk->slot);
-	u64 total = DIV_ROUND_UP_ULL(disk->size_bytes, 1ULL << shift);
-	u64 from = 0, start, end;
+	unsigned int shift;
+	u64 from = 0, start, end, total;
 	unsigned long bit;
 	u8 nr;
 
+	/* Without an own slot there is no common granule: all may differ (R11). */
+	if (!hf_serve_has_own(disk)) {
+		for (nr = 0; nr < HF_MAX_SLOTS; nr++)
+			pass->whole |= pass->own_bits[nr] != 0;
+		return;
+	}
+	shift = hf_slot_granule_shift(disk->slot);
+	total = DIV_ROUND_UP_ULL(disk->size_bytes, 1ULL << shift);
 	while (hf_slot_next_dirty(disk->slot, disk->own_nr, from, &start, &end)) {
 		add_bytes(disk, pass, start, end);
 		from = end;
@@ -189,41 +206,61 @@ static void add_own_bits(struct hf_disk *disk, struct pass *pass)
 	}
 }
 
-static int collect(struct hf_disk *disk, struct pass *pass)
+static int collect_own(struct hf_disk *disk, struct pass *pass)
 {
-	unsigned int shift = hf_slot_extent_shift(disk->slot);
-	unsigned long flags;
-	u32 *own;
+	u32 *own = kvcalloc(HF_LOG_MAX_ENTRIES, sizeof(*own), GFP_NOIO);
 
-	pass->nr_extents = DIV_ROUND_UP_ULL(disk->size_bytes, 1ULL << shift);
-	pass->extents = kvcalloc(BITS_TO_LONGS(pass->nr_extents), sizeof(long), GFP_NOIO);
-	own = kvcalloc(HF_LOG_MAX_ENTRIES, sizeof(*own), GFP_NOIO);
-	if (!pass->extents || !own) {
-		kvfree(own);
+	if (!own)
 		return -ENOMEM;
-	}
 	add_extents(pass, own, hf_slot_logged(disk->slot, own, HF_LOG_MAX_ENTRIES));
 	pass->whole |= hf_slot_all_logged(disk->slot);
 	kvfree(own);
+	return 0;
+}
+
+static int collect(struct hf_disk *disk, struct pass *pass)
+{
+	unsigned int shift = READ_ONCE(disk->extent_shift);
+	unsigned long flags;
+	int source, err = 0;
+
+	/* No slot was linked yet that could tell. */
+	if (!shift)
+		return -ENOTCONN;
+	pass->nr_extents = DIV_ROUND_UP_ULL(disk->size_bytes, 1ULL << shift);
+	pass->extents = kvcalloc(BITS_TO_LONGS(pass->nr_extents), sizeof(long), GFP_NOIO);
+	if (!pass->extents)
+		return -ENOMEM;
+	if (hf_serve_has_own(disk))
+		err = collect_own(disk, pass);
+	if (err)
+		return err;
 	spin_lock_irqsave(&disk->serve.serve_lock, flags);
+	source = hf_serve_has_own(disk) ? disk->own_nr : hf_diskless_reference(disk);
 	collect_remotes(disk, pass);
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
+	if (source < 0)
+		return -ENOTCONN;
+	pass->source = source;
 	add_own_bits(disk, pass);
 	if (pass->whole)
 		bitmap_fill(pass->extents, pass->nr_extents);
 	return 0;
 }
 
-/* Own content over every extent of the union, to all that are linked. */
+/* The reference's content over every extent of the union, to all others that are linked. */
 static u8 copy_extents(struct hf_disk *disk, struct pass *pass)
 {
-	unsigned int shift = hf_slot_extent_shift(disk->slot);
+	unsigned int shift = disk->extent_shift;
+	u8 source = pass->ready_mask & BIT(pass->source);
 	struct hf_copier *copier;
 	unsigned long extent;
 	u8 targets = 0;
 	int err = 0;
 
-	copier = hf_copier_alloc(disk, pass->ready_mask, false);
+	if (pass->ready_mask == source)
+		return source;
+	copier = hf_copier_alloc(disk, pass->source, pass->ready_mask & ~source, false);
 	if (!copier)
 		return 0;
 	for_each_set_bit(extent, pass->extents, pass->nr_extents) {
@@ -237,7 +274,7 @@ static u8 copy_extents(struct hf_disk *disk, struct pass *pass)
 			break;
 	}
 	if (!hf_copier_wait(copier, err) && !err)
-		targets = copier->targets;
+		targets = copier->targets | source;
 	hf_copier_free(copier);
 	return targets;
 }
@@ -272,7 +309,7 @@ static void conclude(struct hf_disk *disk, const struct pass *pass, u8 done_mask
 		disk->serve.own_reconciled = true;
 	}
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
-	hf_event(disk->vol, HOLDFAST_EVENT_RECONCILED, disk->own_nr);
+	hf_event(disk->vol, HOLDFAST_EVENT_RECONCILED, hf_disk_event_nr(disk));
 }
 
 /* Returns 0 when nothing of this run is left to do. */
@@ -280,6 +317,7 @@ static int reconcile(struct hf_disk *disk)
 {
 	struct pass pass = {};
 	u8 done = 0;
+	bool own;
 	int err;
 
 	err = collect(disk, &pass);
@@ -287,11 +325,13 @@ static int reconcile(struct hf_disk *disk)
 		goto out;
 	if (pass.ready_mask)
 		done = copy_extents(disk, &pass);
-	err = hf_copy_own(disk, HF_SLOT_FLUSH, 0, 0, NULL, 0);
+	own = pass.source == disk->own_nr;
+	if (own)
+		err = hf_copy_own(disk, HF_SLOT_FLUSH, 0, 0, NULL, 0);
 	if (err)
 		goto out;
 	done = flush_all(disk, done);
-	if (pass.ready_mask && !done)
+	if ((pass.ready_mask && !done) || !(own || (done & BIT(pass.source))))
 		err = -EAGAIN;
 	else
 		conclude(disk, &pass, done);
@@ -318,7 +358,7 @@ void hf_promote_run(struct hf_disk *disk)
 	if (named(disk) && READ_ONCE(disk->serve.own_reconciled) && conf_is_activated(disk)) {
 		hf_serve_activate(disk);
 		hf_disk_queue(disk, &disk->show_work);
-	} else if (named(disk) && err && err != -EIO) {
+	} else if (named(disk) && err && err != -EIO && err != -ENOTCONN) {
 		/* Memory, or all links went: a new link or this try mends it. */
 		pause_ms(disk, 100);
 		hf_disk_queue(disk, &disk->promote_work);
@@ -406,13 +446,35 @@ static bool repair_zeros(struct hf_disk *disk, struct hf_req *req)
 	u8 need = 0, nr;
 
 	hf_serve_lock(disk, &ended, &flags);
-	if (req->state == HF_REQ_GHOST && (req->acked_mask & BIT(disk->own_nr)))
+	if (req->state == HF_REQ_GHOST &&
+	    (!hf_serve_has_own(disk) || (req->acked_mask & BIT(disk->own_nr))))
 		need = ghost_needs(disk, req);
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
 		if (need & BIT(nr))
 			hf_req_post_remote(req, nr);
 	hf_serve_unlock(disk, &ended, flags);
 	return need;
+}
+
+/*
+ * serve_lock held. Whose content the range gets: the own slot's; without one that
+ * of a slot that has the write if there is any, since those that have it stay as
+ * they are. HF_DISK_NO_SLOT: nobody can be read now.
+ */
+static u8 ghost_source(const struct hf_disk *disk, const struct hf_req *req)
+{
+	u8 can = 0, nr;
+
+	if (hf_serve_has_own(disk))
+		return disk->own_nr;
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
+		if ((disk->serve.in_sync_mask & BIT(nr)) && disk->remotes[nr].gets)
+			can |= BIT(nr);
+	if (can & req->acked_mask)
+		can &= req->acked_mask;
+	else if (disk->serve.in_sync_mask & req->acked_mask)
+		can = 0;
+	return can ? __ffs(can) : HF_DISK_NO_SLOT;
 }
 
 /* The ghost keeps its range meanwhile, and repair_bvecs keep the ghost. */
@@ -423,7 +485,7 @@ static bool repair(struct hf_disk *disk, struct hf_req *req)
 	unsigned long flags;
 	unsigned int nr_bvecs;
 	bool read;
-	u8 need, nr;
+	u8 need, nr, source;
 
 	bvecs = alloc_pages_of(req->length, &nr_bvecs);
 	if (!bvecs)
@@ -435,8 +497,10 @@ static bool repair(struct hf_disk *disk, struct hf_req *req)
 		return true;
 	}
 	req->repair_bvecs = bvecs;
+	source = ghost_source(disk, req);
 	hf_serve_unlock(disk, &ended, flags);
-	read = !hf_copy_own(disk, HF_SLOT_READ, req->offset, req->length, bvecs, nr_bvecs);
+	read = source != HF_DISK_NO_SLOT &&
+	       !hf_copy_read(disk, source, req->offset, req->length, bvecs, nr_bvecs);
 
 	hf_serve_lock(disk, &ended, &flags);
 	req->bvecs = bvecs;

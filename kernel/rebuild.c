@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rebuild of a slot outside the set, from the own slot: mirrors new writes to
+ * Rebuild of a slot outside the set, from the own slot, or from another of the
+ * set if there is none (R11; its marks and content come over its link): mirrors new writes to
  * it, copies what it lacks, begins to count it, flushes it, and reports that it
  * may be readmitted. Whether it is, consensus decides.
  *
  * The steps of R9 are the functions below, in the order of rebuild_run().
  *
  * Rules: R9, R3b (the marks that it goes by), R10 (what an unclean slot may
- * hold alone), R16 (copy.c).
+ * hold alone), R11, R16 (copy.c).
  * Locks: serve_lock for its state; beginning to count is one critical section
  * with sending what is in flight (serve.h, 4).
  */
@@ -63,6 +64,18 @@ static bool is_alive(struct hf_rebuild *rebuild)
 	return is;
 }
 
+static u64 current_epoch(struct hf_rebuild *rebuild)
+{
+	struct hf_serve *serve = &rebuild->disk->serve;
+	unsigned long flags;
+	u64 epoch;
+
+	spin_lock_irqsave(&serve->serve_lock, flags);
+	epoch = serve->epoch;
+	spin_unlock_irqrestore(&serve->serve_lock, flags);
+	return epoch;
+}
+
 static void mark(struct hf_rebuild *rebuild, u64 start, u64 end)
 {
 	u64 first = start >> rebuild->shift;
@@ -97,21 +110,96 @@ static int begin_mirror(struct hf_rebuild *rebuild)
 	return err;
 }
 
-/* The source's bits; it adopted the set that leaves the slot out before this began. */
-static void take_marks(struct hf_rebuild *rebuild)
+static bool is_own(const struct hf_rebuild *rebuild)
 {
-	u64 from = 0, start, end;
+	return rebuild->source == rebuild->disk->own_nr;
+}
 
-	while (hf_slot_next_dirty(rebuild->disk->slot, rebuild->nr, from, &start, &end)) {
-		mark(rebuild, start, end);
-		from = end;
+/* R9: a source that did not adopt the set that leaves the slot out has not marked all. */
+static bool source_adopted(struct hf_rebuild *rebuild, u64 epoch)
+{
+	return is_own(rebuild) ||
+	       READ_ONCE(rebuild->disk->remotes[rebuild->source].adopted_epoch) >= epoch;
+}
+
+/* Wakes with the confirmation, whose beacon is the longest that it takes. */
+static int wait_adopted(struct hf_rebuild *rebuild, u64 epoch)
+{
+	while (!source_adopted(rebuild, epoch) && is_alive(rebuild))
+		wait_event_timeout(rebuild->disk->wait,
+				   source_adopted(rebuild, epoch) || !is_alive(rebuild), HZ / 10);
+	return is_alive(rebuild) ? 0 : -ECANCELED;
+}
+
+static u64 granules_to_bytes(struct hf_rebuild *rebuild, u64 granules)
+{
+	return min(granules << rebuild->shift, rebuild->disk->size_bytes);
+}
+
+/* Granules of one message: a page of bits, and at most 1 GiB of the volume. */
+static u64 some_bits(struct hf_rebuild *rebuild, u64 first)
+{
+	u64 most = min_t(u64, PAGE_SIZE * 8, max_t(u64, (1ULL << 30) >> rebuild->shift, 1));
+
+	return min(rebuild->nr_bits - first, most);
+}
+
+/* What the source has marked for @stale, from granule @first on, into @page. */
+static int get_bits(struct hf_rebuild *rebuild, u8 stale, struct page *page, u64 first,
+		    u64 nr_bits)
+{
+	struct bio_vec bvec = { .bv_page = page, .bv_len = DIV_ROUND_UP(nr_bits, 8) };
+	struct hf_msg msg = {
+		.opcode		= HF_OP_READ_BITS,
+		.bits_slot	= stale,
+		.offset		= first << rebuild->shift,
+		.reply_len	= bvec.bv_len,
+		.bvecs		= &bvec,
+		.nr_bvecs	= 1,
+	};
+	u8 *bytes = page_address(page);
+	int err;
+
+	memset(bytes, 0, PAGE_SIZE);
+	if (is_own(rebuild)) {
+		hf_slot_export_dirty(rebuild->disk->slot, stale, msg.offset, bytes, nr_bits);
+		return 0;
 	}
+	msg.range_len = granules_to_bytes(rebuild, first + nr_bits) - msg.offset;
+	err = hf_copy_call(rebuild->disk, rebuild->source, &msg);
+	/* What a slot says past the end means nothing. */
+	if (nr_bits % 8)
+		bytes[nr_bits / 8] &= (1 << (nr_bits % 8)) - 1;
+	return err;
+}
+
+/* The source's bits for the slot, once it adopted the set that leaves it out. */
+static int take_marks(struct hf_rebuild *rebuild)
+{
+	struct page *page = alloc_page(GFP_NOIO);
+	u64 first, nr_bits, i;
+	const u8 *bytes;
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	bytes = page_address(page);
+	err = wait_adopted(rebuild, current_epoch(rebuild));
+	for (first = 0; first < rebuild->nr_bits && !err; first += nr_bits) {
+		nr_bits = some_bits(rebuild, first);
+		err = get_bits(rebuild, rebuild->nr, page, first, nr_bits);
+		for (i = 0; i < nr_bits && !err; i++)
+			if (bytes[i / 8] & (1 << (i % 8)))
+				__set_bit(first + i, rebuild->bits);
+	}
+	__free_page(page);
+	return err;
 }
 
 /* What the slot may hold that nobody else has: its logged extents, its own bits. */
 static void take_own_ranges(struct hf_rebuild *rebuild)
 {
-	unsigned int shift = hf_slot_extent_shift(rebuild->disk->slot);
+	unsigned int shift = rebuild->disk->extent_shift;
 	struct hf_remote *remote = remote_of(rebuild);
 	unsigned int i;
 	u64 at;
@@ -130,11 +218,6 @@ static void take_own_ranges(struct hf_rebuild *rebuild)
 		bitmap_or(rebuild->bits, rebuild->bits, remote->own_bits, rebuild->nr_bits);
 }
 
-static u64 granules_to_bytes(struct hf_rebuild *rebuild, u64 granules)
-{
-	return min(granules << rebuild->shift, rebuild->disk->size_bytes);
-}
-
 static int make_list(struct hf_rebuild *rebuild)
 {
 	struct hf_serve *serve = &rebuild->disk->serve;
@@ -142,9 +225,10 @@ static int make_list(struct hf_rebuild *rebuild)
 	int err;
 
 	err = begin_mirror(rebuild);
+	if (!err)
+		err = take_marks(rebuild);
 	if (err)
 		return err;
-	take_marks(rebuild);
 	take_own_ranges(rebuild);
 	if (rebuild->full)
 		bitmap_fill(rebuild->bits, rebuild->nr_bits);
@@ -216,9 +300,10 @@ static void set_copier(struct hf_rebuild *rebuild, struct hf_copier *copier)
 
 static int copy_all(struct hf_rebuild *rebuild)
 {
-	struct hf_copier *copier = hf_copier_alloc(rebuild->disk, BIT(rebuild->nr), true);
+	struct hf_copier *copier;
 	int err, waited;
 
+	copier = hf_copier_alloc(rebuild->disk, rebuild->source, BIT(rebuild->nr), true);
 	if (!copier)
 		return -ENOMEM;
 	set_copier(rebuild, copier);
@@ -241,13 +326,9 @@ static int send_bits(struct hf_rebuild *rebuild, u8 stale, struct page *page)
 	int err = 0;
 
 	for (first = 0; first < rebuild->nr_bits && !err; first += nr_bits) {
-		nr_bits = min_t(u64, rebuild->nr_bits - first, PAGE_SIZE * 8);
-		/* A message speaks of at most 1 GiB of the volume. */
-		nr_bits = min_t(u64, nr_bits, max_t(u64, (1ULL << 30) >> rebuild->shift, 1));
-		memset(page_address(page), 0, PAGE_SIZE);
-		hf_slot_export_dirty(rebuild->disk->slot, stale, first << rebuild->shift,
-				     page_address(page), nr_bits);
-		if (!memchr_inv(page_address(page), 0, PAGE_SIZE))
+		nr_bits = some_bits(rebuild, first);
+		err = get_bits(rebuild, stale, page, first, nr_bits);
+		if (err || !memchr_inv(page_address(page), 0, PAGE_SIZE))
 			continue;
 		bvec.bv_len = DIV_ROUND_UP(nr_bits, 8);
 		memset(&msg, 0, sizeof(msg));
@@ -323,18 +404,6 @@ static bool answered(struct hf_rebuild *rebuild, u64 newest)
 	return all;
 }
 
-static u64 current_epoch(struct hf_rebuild *rebuild)
-{
-	struct hf_serve *serve = &rebuild->disk->serve;
-	unsigned long flags;
-	u64 epoch;
-
-	spin_lock_irqsave(&serve->serve_lock, flags);
-	epoch = serve->epoch;
-	spin_unlock_irqrestore(&serve->serve_lock, flags);
-	return epoch;
-}
-
 static int finish(struct hf_rebuild *rebuild)
 {
 	struct hf_msg flush = { .opcode = HF_OP_FLUSH };
@@ -345,7 +414,9 @@ static int finish(struct hf_rebuild *rebuild)
 
 	do {
 		epoch = current_epoch(rebuild);
-		err = copy_bitmaps(rebuild);
+		err = wait_adopted(rebuild, epoch);
+		if (!err)
+			err = copy_bitmaps(rebuild);
 		if (!err)
 			err = begin_counting(rebuild, epoch, &newest);
 	} while (err == -EAGAIN);
@@ -410,23 +481,47 @@ static void rebuild_run(struct work_struct *work)
 	hf_disk_put(disk);
 }
 
-static int check_start(struct hf_disk *disk, u8 nr, struct netlink_ext_ack *extack)
+/* serve_lock held: the slot to read from, and what a bit of it stands for; -1: none now. */
+static int find_source(struct hf_disk *disk, unsigned int *shift)
+{
+	u8 nr;
+
+	if (hf_serve_has_own(disk)) {
+		*shift = hf_slot_granule_shift(disk->slot);
+		return disk->own_nr;
+	}
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
+		if ((disk->serve.in_sync_mask & BIT(nr)) && disk->remotes[nr].gets) {
+			*shift = hf_link_facts(disk->remotes[nr].link)->granule_shift;
+			return nr;
+		}
+	}
+	return -1;
+}
+
+static int check_start(struct hf_disk *disk, u8 nr, u8 *source, unsigned int *shift,
+		       struct netlink_ext_ack *extack)
 {
 	struct hf_serve *serve = &disk->serve;
 	struct hf_remote *remote = &disk->remotes[nr];
+	int from;
 	const char *why = NULL;
 	unsigned long flags;
 
 	spin_lock_irqsave(&serve->serve_lock, flags);
+	from = find_source(disk, shift);
+	*source = max(from, 0);
 	if (serve->state != HOLDFAST_DISK_ACTIVE)
 		why = "the disk is not active";
+	else if (from < 0 || (hf_serve_wants_durable(disk) && !serve->settled))
+		why = "no slot of the set can be read from now";
 	else if (nr == disk->own_nr || !(serve->used_mask & BIT(nr)))
 		why = "no other slot of the volume has this number";
 	else if ((serve->in_sync_mask | serve->counted_mask) & BIT(nr))
 		why = "the slot is in sync or counted already";
 	else if (!remote->ready)
 		why = "the slot is not linked and ready";
-	else if (hf_link_facts(remote->link)->granule_shift != hf_slot_granule_shift(disk->slot))
+	else if (hf_link_facts(remote->link)->granule_shift != *shift)
 		why = "the slots' bitmaps differ in what a bit stands for";
 	spin_unlock_irqrestore(&serve->serve_lock, flags);
 	if (!why)
@@ -446,14 +541,16 @@ int hf_rebuild_start(struct hf_disk *disk, u8 nr, bool full, u32 rate_kbps,
 {
 	struct hf_remote *remote = &disk->remotes[nr];
 	struct hf_rebuild *rebuild, *old;
+	unsigned int shift = 0;
 	unsigned long flags;
+	u8 source;
 	int err;
 
 	lockdep_assert_held(&disk->vol->conf_lock);
 	if (is_running(remote->rebuild) && !READ_ONCE(remote->rebuild->stop) &&
 	    remote->rebuild->link_id == remote->link_id)
 		return 0;
-	err = check_start(disk, nr, extack);
+	err = check_start(disk, nr, &source, &shift, extack);
 	if (err)
 		return err;
 	if (is_running(remote->rebuild)) {
@@ -467,7 +564,8 @@ int hf_rebuild_start(struct hf_disk *disk, u8 nr, bool full, u32 rate_kbps,
 	rebuild->nr = nr;
 	rebuild->full = full;
 	rebuild->rate_kbps = rate_kbps;
-	rebuild->shift = hf_slot_granule_shift(disk->slot);
+	rebuild->source = source;
+	rebuild->shift = shift;
 	rebuild->nr_bits = DIV_ROUND_UP_ULL(disk->size_bytes, 1ULL << rebuild->shift);
 	rebuild->bits = kvcalloc(BITS_TO_LONGS(rebuild->nr_bits), sizeof(long), GFP_KERNEL);
 	if (!rebuild->bits) {

@@ -22,6 +22,7 @@ struct hf_rebuild {
 	struct hf_disk			*disk;		/* const */
 	struct work_struct		work;
 	u8				nr;		/* const: slot to rebuild */
+	u8				source;		/* const: slot of the set that is read */
 	u64				link_id;	/* const: it ends with this link */
 	u64				life;		/* const */
 	bool				full;		/* const */

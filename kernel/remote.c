@@ -106,10 +106,15 @@ static void on_hello(struct hf_link *link)
 	struct hf_disk *disk = remote->disk;
 	unsigned long flags;
 	bool is_slot;
+	u32 shift;
 
 	spin_lock_irqsave(&disk->serve.serve_lock, flags);
 	/* R3b: the very copy that the configuration has, whatever the slot believes. */
 	is_slot = !remote->foreign && facts->incarnation == remote->incarnation;
+	/* The first slot of the set tells a disk without a slot the geometry (R11). */
+	if (is_slot && !disk->extent_shift && (disk->serve.in_sync_mask & BIT(remote->nr)))
+		disk->extent_shift = facts->extent_shift;
+	shift = disk->extent_shift;
 	if (is_slot) {
 		remote->life = facts->life;
 		remote->unclean = facts->unclean;
@@ -119,9 +124,10 @@ static void on_hello(struct hf_link *link)
 	}
 	spin_unlock_irqrestore(&disk->serve.serve_lock, flags);
 	/* The account of room and the copy lists go by one geometry (R10). */
-	if (!is_slot || facts->extent_shift != hf_slot_extent_shift(disk->slot) ||
-	    facts->size_bytes != disk->size_bytes ||
-	    facts->log_entries < hf_zero_log_entries(disk->zero_max_bytes, facts->extent_shift))
+	if (!is_slot || facts->extent_shift != shift || facts->size_bytes != disk->size_bytes ||
+	    !facts->log_entries ||
+	    (disk->zero_max_bytes &&
+	     facts->log_entries < hf_zero_log_entries(disk->zero_max_bytes, shift)))
 		hf_link_abort(link, HOLDFAST_DOWN_REFUSED);
 	link_event(remote, link);
 }
@@ -191,6 +197,8 @@ static void take_ready(struct hf_remote *remote, struct hf_ended *ended)
 		hf_disk_queue(disk, &disk->show_work);
 	if (disk->serve.nr_ghosts)
 		hf_disk_queue(disk, &disk->repair_work);
+	if (disk->serve.own_failed && !disk->serve.settled)
+		hf_disk_queue(disk, &disk->settle_work);
 }
 
 static void on_ready(struct hf_link *link)

@@ -177,7 +177,7 @@ static int put_remote(struct sk_buff *skb, struct hf_disk *disk, struct hf_remot
 	    put_u64(skb, HOLDFAST_A_REBUILD_TOTAL_BYTES, facts.total_bytes) ||
 	    put_u64(skb, HOLDFAST_A_REBUILD_DONE_BYTES, facts.done_bytes) ||
 	    put_u64(skb, HOLDFAST_A_OUT_OF_SYNC_BYTES,
-		    hf_slot_dirty_bytes(disk->slot, remote->nr)) ||
+		    hf_serve_has_own(disk) ? hf_slot_dirty_bytes(disk->slot, remote->nr) : 0) ||
 	    nla_put_u32(skb, HOLDFAST_A_LEASE_MS, lease_ms) ||
 	    put_u64(skb, HOLDFAST_A_ADOPTED_EPOCH, facts.adopted_epoch) ||
 	    nla_put_u8(skb, HOLDFAST_A_DOWN_REASON, facts.reason))

@@ -6,8 +6,9 @@
  *
  * A discard, and a write of zeros, is a write without data (R16).
  *
- * Rules: R2 (FUA is FUA everywhere), R3b (each write carries epoch and missing
- * mask), R15 (the bit in sent_mask is the owner's mark on the pages).
+ * Rules: R2 (FUA is FUA everywhere, and every write is without an own slot,
+ * R11), R3b (each write carries epoch and missing mask), R15 (the bit in
+ * sent_mask is the owner's mark on the pages).
  */
 #include "req.h"
 
@@ -39,6 +40,8 @@ bool hf_req_fill(struct hf_req *req, struct request *rq)
 	req->sent_mask = 0;
 	req->acked_mask = 0;
 	req->void_mask = 0;
+	req->volatile_mask = 0;
+	req->tried_mask = 0;
 	req->stuck = false;
 	req->failing = false;
 	req->zeroing = false;
@@ -73,9 +76,8 @@ bool hf_req_fill(struct hf_req *req, struct request *rq)
 	}
 	req->offset = (u64)blk_rq_pos(rq) << SECTOR_SHIFT;
 	req->length = blk_rq_bytes(rq);
-	req->first_extent = req->offset >> hf_slot_extent_shift(req->disk->slot);
-	req->last_extent = (req->offset + req->length - 1) >>
-			   hf_slot_extent_shift(req->disk->slot);
+	req->first_extent = req->offset >> req->disk->extent_shift;
+	req->last_extent = (req->offset + req->length - 1) >> req->disk->extent_shift;
 	if (!req->length || req->offset + req->length > req->disk->size_bytes)
 		return false;
 	if (hf_req_is_zeros(req))
@@ -114,6 +116,7 @@ void hf_req_post_local(struct hf_req *req)
 	memset(io, 0, sizeof(*io));
 	io->op = slot_op(req);
 	io->fua = req->fua;
+	io->soft = true;
 	io->missing_mask = disk->serve.missing_mask;
 	io->term = disk->serve.term;
 	io->seq = req->seq;
@@ -136,15 +139,27 @@ void hf_req_post_remote(struct hf_req *req, u8 nr)
 	msg->epoch = disk->serve.epoch;
 	msg->missing_mask = disk->serve.missing_mask;
 	msg->done = hf_serve_remote_done;
-	if (req->kind == HF_REQ_FLUSH) {
+	switch (req->kind) {
+	case HF_REQ_FLUSH:
 		msg->opcode = HF_OP_FLUSH;
-	} else {
+		break;
+	case HF_REQ_READ:
+		msg->opcode = HF_OP_READ;
+		msg->soft = true;
+		msg->reply_len = req->length;
+		break;
+	case HF_REQ_WRITE:
 		msg->opcode = req->opcode;
-		msg->fua = req->fua;
+		msg->fua = req->fua || hf_serve_wants_durable(disk);
+		if (!msg->fua)
+			req->volatile_mask |= BIT(nr);
 		msg->seq = req->seq;
+		msg->length = hf_req_is_zeros(req) ? 0 : req->length;
+		break;
+	}
+	if (req->kind != HF_REQ_FLUSH) {
 		msg->offset = req->offset;
 		msg->range_len = req->length;
-		msg->length = hf_req_is_zeros(req) ? 0 : req->length;
 		msg->bvecs = req->bvecs;
 		msg->nr_bvecs = req->nr_bvecs;
 	}

@@ -60,6 +60,8 @@ struct hf_req_msg {
  *	owner while it is not 0 (R15)
  * @acked_mask: slots that acknowledged it at this term
  * @void_mask: of @sent_mask: sent at an earlier term, the answer does not count
+ * @volatile_mask: of @sent_mask: writes that were sent without FUA (R11)
+ * @tried_mask: read: slots that could not read it (R11)
  * @stuck: waits for the lease alone
  * @zeroing: counts in serve->zero_bytes
  * @failing: to be failed as soon as @sent_mask is 0 (R6)
@@ -89,6 +91,8 @@ struct hf_req {
 	u8			sent_mask;
 	u8			acked_mask;
 	u8			void_mask;
+	u8			volatile_mask;
+	u8			tried_mask;
 	bool			fua;
 	bool			stuck;
 	bool			failing;

@@ -15,6 +15,7 @@
 #include "disk.h"
 #include "event.h"
 #include "main.h"
+#include "mend.h"
 #include "sabotage.h"
 #include "trace.h"
 
@@ -54,13 +55,42 @@ static void read_again(struct hf_disk *disk, struct hf_req *req)
 	list_move_tail(&req->entry, &disk->serve.again);
 }
 
-static void start_read(struct hf_disk *disk, struct hf_req *req)
+/* R11: a slot of the set that can be read from and was not found bad; -1: none now. */
+static int read_source(const struct hf_disk *disk, const struct hf_req *req)
 {
+	u8 may = disk->serve.in_sync_mask & ~req->tried_mask;
+	u8 nr;
+
+	if ((may & BIT(disk->own_nr)) && hf_serve_own_usable(disk))
+		return disk->own_nr;
+	for (nr = 0; nr < HF_MAX_SLOTS; nr++)
+		if ((may & BIT(nr)) && disk->remotes[nr].gets)
+			return nr;
+	return -1;
+}
+
+static void start_read(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+{
+	struct hf_serve *serve = &disk->serve;
+	int nr = read_source(disk, req);
+
+	/* R3: no slot of the set can read it. One that is lost now may come back. */
+	if (!(serve->in_sync_mask & ~req->tried_mask)) {
+		end_rq(disk, req, BLK_STS_IOERR, ended);
+		return;
+	}
+	if (nr < 0) {
+		read_again(disk, req);
+		return;
+	}
 	list_del_init(&req->entry);
-	hf_overlap_read_begin(&disk->serve.overlap, &req->range, req->offset, req->length);
+	hf_overlap_read_begin(&serve->overlap, &req->range, req->offset, req->length);
 	req->state = HF_REQ_FLYING;
-	disk->serve.nr_reads++;
-	hf_req_post_local(req);
+	serve->nr_reads++;
+	if (nr == disk->own_nr)
+		hf_req_post_local(req);
+	else
+		hf_req_post_remote(req, nr);
 }
 
 /* Its data is in and every overlapping write is completed; out of the tree (R8, R5). */
@@ -74,11 +104,14 @@ static void read_ready(struct hf_disk *disk, struct hf_req *req, struct hf_ended
 		return;
 	}
 	if (!req->range.again && hf_serve_may_complete(disk)) {
+		/* R11: who could not read it gets it from who could. */
+		if (req->tried_mask)
+			hf_mend_want(disk, req->tried_mask, req->offset, req->length);
 		end_rq(disk, req, BLK_STS_OK, ended);
 		return;
 	}
 	if (req->range.again && hf_serve_may_complete(disk))
-		start_read(disk, req);
+		start_read(disk, req, ended);
 	else
 		read_again(disk, req);
 }
@@ -105,7 +138,8 @@ static void launch(struct hf_disk *disk, struct hf_req *req)
 	req->acked_mask = 0;
 	list_move_tail(&req->entry, &serve->flights);
 	trace_hf_req_launched(req, HF_TRACE_NO_SLOT, 0);
-	hf_req_post_local(req);
+	if (hf_serve_own_usable(disk))
+		hf_req_post_local(req);
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		if (!disk->remotes[nr].gets)
 			continue;
@@ -177,7 +211,7 @@ static void start(struct hf_disk *disk, struct hf_req *req, struct hf_ended *end
 	}
 	switch (req->kind) {
 	case HF_REQ_READ:
-		start_read(disk, req);
+		start_read(disk, req, ended);
 		break;
 	case HF_REQ_FLUSH:
 		req->state = HF_REQ_FLYING;
@@ -228,6 +262,13 @@ void hf_serve_copy_end(struct hf_disk *disk, struct hf_range *range, struct hf_e
 	pass_on(disk, &granted, &ready, ended);
 }
 
+/* Its place in the window; one that stable has passed is another write's. */
+static void set_done(struct hf_serve *serve, const struct hf_req *req)
+{
+	if (req->seq > serve->stable)
+		serve->window[req->seq % HF_WINDOW].done = true;
+}
+
 /* A write ends: all that must have it have it, or it never went anywhere. */
 static void write_end(struct hf_disk *disk, struct hf_req *req, blk_status_t status,
 		      struct hf_ended *ended)
@@ -240,8 +281,7 @@ static void write_end(struct hf_disk *disk, struct hf_req *req, blk_status_t sta
 		hf_overlap_complete(&serve->overlap, &req->range, &ready);
 	hf_overlap_end(&serve->overlap, &req->range, &granted, &ready);
 	trace_hf_req_released(req, HF_TRACE_NO_SLOT, 0);
-	if (req->seq)
-		serve->window[req->seq % HF_WINDOW].done = true;
+	set_done(serve, req);
 	end_rq(disk, req, status, ended);
 	hf_serve_advance_stable(disk);
 	pass_on(disk, &granted, &ready, ended);
@@ -359,11 +399,18 @@ static void send_missing(struct hf_disk *disk, struct hf_req *req, u8 required)
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		if (!(want & BIT(nr)))
 			continue;
-		if (nr == disk->own_nr)
+		if (nr == disk->own_nr && hf_serve_own_usable(disk))
 			hf_req_post_local(req);
 		else if (disk->remotes[nr].gets)
 			hf_req_post_remote(req, nr);
 	}
+}
+
+/* R15: a device that is not in the set any more has its pages still. */
+static bool is_caught(const struct hf_disk *disk, const struct hf_req *req)
+{
+	return req->kind == HF_REQ_WRITE && req->sent_mask == BIT(disk->own_nr) &&
+	       !hf_serve_has_own(disk);
 }
 
 void hf_serve_judge(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
@@ -380,6 +427,13 @@ void hf_serve_judge(struct hf_disk *disk, struct hf_req *req, struct hf_ended *e
 		return;
 	if (req->state == HF_REQ_FLYING)
 		send_missing(disk, req, required);
+	if (is_caught(disk, req) && !(required & ~req->acked_mask) &&
+	    hf_serve_may_complete(disk)) {
+		/* On all that count: what comes after need not wait for that device. */
+		set_done(serve, req);
+		hf_serve_advance_stable(disk);
+		hf_serve_start_room_waiters(disk);
+	}
 	if (req->sent_mask || (required & ~req->acked_mask)) {
 		set_stuck(serve, req, false);
 		return;
@@ -418,7 +472,7 @@ void hf_serve_judge_all(struct hf_disk *disk, struct hf_ended *ended)
 	if (hf_serve_may_complete(disk)) {
 		list_splice_init(&serve->again, &list);
 		list_for_each_entry_safe(req, next, &list, entry)
-			start_read(disk, req);
+			start_read(disk, req, ended);
 	}
 	if (serve->state == HOLDFAST_DISK_ACTIVE) {
 		list_splice_init(&serve->parked, &list);
@@ -452,8 +506,24 @@ blk_status_t hf_serve_begin(struct hf_disk *disk, struct request *rq)
 	return status;
 }
 
-static void read_end(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
+/* From another slot, or again from this one once the lease holds. */
+static void read_elsewhere(struct hf_disk *disk, struct hf_req *req, struct hf_ended *ended)
 {
+	hf_overlap_read_cancel(&disk->serve.overlap, &req->range);
+	disk->serve.nr_reads--;
+	if (hf_serve_may_complete(disk))
+		start_read(disk, req, ended);
+	else
+		read_again(disk, req);
+}
+
+/* @good: what was read counts, as far as the slot goes. */
+static void read_end(struct hf_disk *disk, struct hf_req *req, bool good, struct hf_ended *ended)
+{
+	if (!good && !req->failing && disk->serve.state != HOLDFAST_DISK_DEAD) {
+		read_elsewhere(disk, req, ended);
+		return;
+	}
 	req->state = HF_REQ_ARRIVED;
 	if (hf_overlap_read_arrived(&disk->serve.overlap, &req->range))
 		read_ready(disk, req, ended);
@@ -476,27 +546,37 @@ void hf_serve_local_end(struct hf_slot_io *io, int error)
 	u8 own = BIT(disk->own_nr);
 	struct hf_ended ended;
 	unsigned long flags;
+	bool bad_range;
 
 	hf_serve_lock(disk, &ended, &flags);
 	trace_hf_req_acked(req, disk->own_nr, error);
+	/* R11: a read error that did not fail the slot is of that range alone. */
+	bad_range = req->kind == HF_REQ_READ && error && hf_slot_usable(disk->slot);
 	req->sent_mask &= ~own;
 	if (req->void_mask & own)
 		req->void_mask &= ~own;
 	else if (!error)
 		acknowledged(disk, req, disk->own_nr, io->entered_ns);
+	else if (bad_range)
+		req->tried_mask |= own;
 	else
 		hf_serve_own_failed(disk, error);
-	if (req->kind != HF_REQ_READ) {
+	if (req->kind == HF_REQ_READ)
+		read_end(disk, req, !error && hf_serve_own_usable(disk), &ended);
+	else
 		hf_serve_judge(disk, req, &ended);
-	} else if (error && disk->serve.state != HOLDFAST_DISK_DEAD) {
-		/* Ends with the disk, which the failed slot ends. */
-		hf_overlap_read_cancel(&disk->serve.overlap, &req->range);
-		disk->serve.nr_reads--;
-		read_again(disk, req);
-	} else {
-		read_end(disk, req, &ended);
-	}
 	hf_serve_unlock(disk, &ended, flags);
+}
+
+/*
+ * Does the answer of @remote to a read count? From the slot as it is now, in the
+ * set now, over the link of this term; an error is the range's if the link lives.
+ */
+static bool remote_read_counts(const struct hf_disk *disk, const struct hf_remote *remote,
+			       const struct hf_msg *msg, bool voided)
+{
+	return !voided && remote->link == msg->link && remote->gets &&
+	       (disk->serve.in_sync_mask & BIT(remote->nr));
 }
 
 void hf_serve_remote_done(struct hf_msg *msg, int error)
@@ -505,24 +585,32 @@ void hf_serve_remote_done(struct hf_msg *msg, int error)
 	struct hf_req *req = part->req;
 	struct hf_disk *disk = req->disk;
 	struct hf_remote *remote = &disk->remotes[part->nr];
+	bool read = req->kind == HF_REQ_READ, counts;
 	u8 bit = BIT(part->nr);
 	struct hf_ended ended;
 	unsigned long flags;
 
 	hf_serve_lock(disk, &ended, &flags);
 	trace_hf_req_acked(req, part->nr, error);
+	counts = read && remote_read_counts(disk, remote, msg, req->void_mask & bit);
 	req->sent_mask &= ~bit;
+	req->volatile_mask &= ~bit;
 	if (req->void_mask & bit)
 		req->void_mask &= ~bit;
 	else if (!error)
 		acknowledged(disk, req, part->nr, msg->queued_ns);
-	if (error && remote->link == msg->link)
+	if (read && error == -EIO && counts)
+		req->tried_mask |= bit;
+	else if (error && remote->link == msg->link)
 		hf_remote_broken(remote, error == -EIO ? HOLDFAST_DOWN_DEVICE :
 					 HOLDFAST_DOWN_PROTOCOL);
-	/* A rebuild, or the repair of a ghost, may wait for this answer. */
-	if (remote->mirror || req->state == HF_REQ_GHOST)
+	/* A rebuild, the repair of a ghost, or a flush may wait for this answer. */
+	if (remote->mirror || req->state == HF_REQ_GHOST || disk->serve.own_failed)
 		wake_up(&disk->wait);
-	hf_serve_judge(disk, req, &ended);
+	if (read)
+		read_end(disk, req, !error && counts, &ended);
+	else
+		hf_serve_judge(disk, req, &ended);
 	hf_serve_unlock(disk, &ended, flags);
 }
 

@@ -65,7 +65,11 @@ struct hf_window_entry {
  *     lock) or it needs the slot's acknowledgment.
  *  5. A readmission moves the bit from @counted_mask to @in_sync_mask in one
  *     critical section: at no moment is the slot in neither.
- *  6. Deposition sets the state before the local slot adopts the higher term,
+ *  6. From the failure of the own slot on nothing is completed until the set is
+ *     without it and every slot of the set has flushed, after the last answer to
+ *     a write that was sent without FUA (R11). Such writes are posted before
+ *     @own_failed is set and are in volatile_mask, or after it and with FUA.
+ *  7. Deposition sets the state before the local slot adopts the higher term,
  *     so nothing is completed after this node has begun to follow another.
  *
  * Order: conf_lock > serve_lock > a link's and the slot's own locks. Nothing
@@ -75,7 +79,10 @@ struct hf_window_entry {
 struct hf_serve {
 	spinlock_t		serve_lock;	/* irq-safe: the slot's end comes from interrupts */
 	enum holdfast_disk_state state;		/* written by hf_serve_set_state() alone */
-	bool			own_reconciled;	/* R7, R5 done for the own slot at this term */
+	bool			own_reconciled;	/* R7, R5 done with the reference, this term */
+	u8			reference;	/* R7, without own slot: number + 1, for the term */
+	bool			own_failed;	/* R11: the own slot is lost, or left the set */
+	bool			settled;	/* R11: what was completed is durable there */
 	bool			lease_released;	/* R13: completes nothing until the next epoch */
 	u64			term;
 	u64			epoch;
@@ -148,6 +155,10 @@ void hf_serve_update_remotes(struct hf_disk *disk);	/* who gets, who is lost, ro
 void hf_serve_update_hold(struct hf_disk *disk);
 void hf_serve_advance_stable(struct hf_disk *disk);
 void hf_serve_own_failed(struct hf_disk *disk, int error);
+/* Its own slot is in the set: what it holds counts, and it is read from (R11). */
+bool hf_serve_has_own(const struct hf_disk *disk);
+bool hf_serve_own_usable(const struct hf_disk *disk);	/* and can be given I/O */
+bool hf_serve_wants_durable(const struct hf_disk *disk);	/* R2: writes go as FUA */
 u8 hf_serve_required_mask(const struct hf_disk *disk);	/* R2: whose acknowledgment counts */
 bool hf_serve_running(const struct hf_disk *disk);	/* operations go on */
 bool hf_serve_may_complete(const struct hf_disk *disk);	/* and the lease holds now (R5) */

@@ -127,17 +127,14 @@ struct hf_volume *hf_volume_next_get(u64 dump_order)
 	return found;
 }
 
-/*
- * The failed slot of a primary ends its disk: the primary has a local in-sync
- * slot in this release, so the agent promotes another slot.
- */
+/* A primary whose slot failed goes on without it, or ends (R3, R11). */
 static void slot_failed_work(struct work_struct *work)
 {
 	struct hf_volume *vol = container_of(work, struct hf_volume, slot_failed_work);
 
 	hf_volume_lock(vol);
-	if (vol->disk)
-		hf_disk_kill(vol->disk, "its local slot failed");
+	if (vol->disk && vol->slot && !hf_slot_usable(vol->slot))
+		hf_disk_slot_failed(vol->disk, vol->slot, vol->slot_error);
 	hf_volume_unlock(vol);
 	hf_event(vol, HOLDFAST_EVENT_SLOT, HF_EVENT_NO_SLOT);
 	hf_volume_put(vol);

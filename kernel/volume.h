@@ -78,7 +78,7 @@ struct hf_volume *hf_volume_get(struct hf_volume *vol);	/* any context */
 void hf_volume_put(struct hf_volume *vol);		/* any context */
 
 /*
- * The local slot became FAILED, once (R3): the disk dies by a work item. Any
+ * The local slot became FAILED, once (R3): a work item tells the disk. Any
  * context, no lock of the slot held.
  */
 void hf_volume_slot_failed(struct hf_volume *vol, int error);
