@@ -92,7 +92,7 @@ void api_volume_state(struct agent *agent, const struct fsm_volume *vol, struct 
 		slot_state(agent, vol, primary, i, &out->slots[i]);
 		views[i] = volume_of(agent, vol->conf.slots[i].node, vol);
 	}
-	status = volume_status(vol, views, &percent);
+	status = volume_status(vol, primary, views, &percent);
 	out->is_healthy = status == VOLUME_HEALTHY;
 	volume_status_text(status, percent, out->status, sizeof(out->status));
 }

@@ -81,6 +81,9 @@ u64 kernel_volume_left_bytes(const struct kernel_volume *vol, u8 slot_nr)
 		return remote->rebuild_total_bytes > remote->rebuild_done_bytes ?
 		       remote->rebuild_total_bytes - remote->rebuild_done_bytes : 0;
 	default:
+		/* R11: a primary without marks of its own knows when it has asked another slot. */
+		if (vol->slot.state != HOLDFAST_SLOT_UP)
+			return vol->conf.size_bytes;
 		return vol->out_of_sync_bytes[slot_nr];
 	}
 }

@@ -4,8 +4,8 @@
  * compare-and-set on the epoch, and a check that the new one is a legal step
  * of the rules R1, R3, R4, R9, R10 and R13 from the old.  Whoever proposes, a
  * planner with old facts or a fault of ours, cannot commit an illegal step.
- * In this release the primary has an in-sync slot of its own, always (R11 is
- * not built), so a set without it is refused.
+ * A primary without an in-sync slot of its own goes by the others (R11); its own
+ * slot is not readmitted while it serves.
  */
 #include <stdio.h>
 #include <string.h>
@@ -90,8 +90,8 @@ static enum fsm_code check_serving(const struct step *s)
 		return ILLEGAL(s, "term, primary or activation changes in a step of the set");
 	if (!s->old->primary_node || !hf_conf_activated(s->old))
 		return ILLEGAL(s, "the set changes before the primary is activated (R4)");
-	if (!(s->new->in_sync_mask & primary_bit(s->new)))
-		return ILLEGAL(s, "the set is without the primary's own slot: diskless service (R11) is not built yet");
+	if (s->new->in_sync_mask & ~s->old->in_sync_mask & primary_bit(s->new))
+		return ILLEGAL(s, "the primary's own slot is readmitted while it serves without it (R11)");
 	if (cited_mask(s->new))
 		return ILLEGAL(s, "lives are cited after the activation (R4)");
 	return FSM_OK;
@@ -115,13 +115,19 @@ static enum fsm_code check_name(const struct step *s)
 		return ILLEGAL(s, "naming a primary activates it too: that takes two steps (R4)");
 	if (new->in_sync_mask != s->old->in_sync_mask)
 		return ILLEGAL(s, "naming a primary changes the in-sync set (R4)");
-	if (!(primary & new->in_sync_mask))
+	/* R6: an instance that lost its own slot while it served may go on (R11). */
+	if (primary & ~new->in_sync_mask &&
+	    new->primary_instance == s->old->activated_instance)
+		primary = 0;
+	if (primary & ~new->in_sync_mask)
 		return ILLEGAL(s, "the slot to be promoted is not in sync (R4, R12)");
-	if (!(primary & cited) || cited & ~new->in_sync_mask)
+	if (!cited || primary & ~cited || cited & ~new->in_sync_mask)
 		return ILLEGAL(s, "the lives of the promoted slot, or of slots outside of the set, are cited wrongly (R4)");
 	if (s->cmd->unclean_mask & ~cited)
 		return ILLEGAL(s, "a slot is called unclean whose life is not cited (R10)");
-	if (s->cmd->unclean_mask & primary && s->cmd->unclean_mask != new->in_sync_mask)
+	/* Without a slot of its own the reference is one of those that are cited (R7). */
+	if ((s->cmd->unclean_mask & primary || s->cmd->unclean_mask == cited) &&
+	    s->cmd->unclean_mask && s->cmd->unclean_mask != new->in_sync_mask)
 		return ILLEGAL(s, "an unclean slot is promoted while another is not known to be unclean (R10)");
 	return FSM_OK;
 }
@@ -141,9 +147,11 @@ static enum fsm_code check_activate(const struct step *s)
 		return ILLEGAL(s, "the activation adds a slot to the set (R4)");
 	if (new->in_sync_mask & ~cited_mask(old))
 		return ILLEGAL(s, "the activation relies on a slot whose life was not cited (R4)");
-	if (!(new->in_sync_mask & primary))
+	if (primary & old->in_sync_mask & ~new->in_sync_mask)
 		return ILLEGAL(s, "the promoted slot is not in the set that it activates (R4)");
-	if (s->vol->named_unclean_mask & primary && new->in_sync_mask != old->in_sync_mask)
+	if ((s->vol->named_unclean_mask & primary ||
+	     s->vol->named_unclean_mask == old->in_sync_mask) &&
+	    new->in_sync_mask != old->in_sync_mask)
 		return ILLEGAL(s, "an unclean slot is activated without all others of the set (R10)");
 	if (cited_mask(new))
 		return ILLEGAL(s, "the activation cites lives (R4)");

@@ -64,7 +64,9 @@ bool fsm_node_can_hold(const struct fsm *fsm, const struct fsm_node *node,
 	if (node->status != FSM_NODE_NORMAL ||
 	    (!fsm_drive_best(fsm, node, size) && best_pair(node, size) < 0))
 		return false;
+	/* R11: whoever serves it without a copy could not be rebuilt meanwhile. */
 	return !vol || (hf_conf_slot_of(&vol->conf, node->id) < 0 &&
+			vol->wanted_node != node->id && vol->conf.primary_node != node->id &&
 			!has_pair_of(node, vol->uuid));
 }
 

@@ -27,9 +27,9 @@ static struct fsm_volume *wish_volume(struct fsm *fsm, const u8 *uuid, struct fs
 	return vol;
 }
 
-/* May @id serve @vol? */
+/* May @id serve @vol? @bare: also without a copy of its own (R11). */
 static enum fsm_code check_target(const struct fsm *fsm, const struct fsm_volume *vol, u32 id,
-				  struct fsm_result *res)
+				  bool bare, struct fsm_result *res)
 {
 	const struct fsm_node *node = fsm_node_by_id(fsm, id);
 	int slot = hf_conf_slot_of(&vol->conf, id);
@@ -38,9 +38,12 @@ static enum fsm_code check_target(const struct fsm *fsm, const struct fsm_volume
 	if (!node)
 		return fsm_refuse(res, FSM_UNKNOWN, "there is no node %08x: see 'holdfast node ls'",
 				  id);
-	if (slot < 0 || !(vol->conf.in_sync_mask & 1 << slot))
+	if (slot < 0 && !bare)
+		return fsm_refuse(res, FSM_REFUSED, "node %s has no copy of volume %s",
+				  node->name, vol->name);
+	if (slot >= 0 && !(vol->conf.in_sync_mask & 1 << slot))
 		return fsm_refuse(res, FSM_REFUSED,
-				  "node %s has no in-sync copy of volume %s: choose %s",
+				  "node %s has a copy of volume %s that is not in sync: choose %s, or a node without a copy",
 				  node->name, vol->name,
 				  fsm_slots_text(fsm, vol, vol->conf.in_sync_mask, text,
 						 sizeof(text)));
@@ -77,7 +80,7 @@ enum fsm_code fsm_do_attach(struct fsm *fsm, const struct command *cmd, struct f
 				  "volume %s (vd%u) is attached on node %s: detach it there first, or use 'holdfast volume move'",
 				  vol->name, vol->conf.vdisk,
 				  fsm_node_text(fsm, vol->wanted_node, node, sizeof(node)));
-	code = check_target(fsm, vol, cmd->wish.node, res);
+	code = check_target(fsm, vol, cmd->wish.node, true, res);
 	if (code)
 		return code;
 	wish(fsm, cmd, vol, cmd->wish.node, false);
@@ -110,7 +113,7 @@ enum fsm_code fsm_do_move(struct fsm *fsm, const struct command *cmd, struct fsm
 				  vol->name, vol->conf.vdisk);
 	if (vol->wanted_node == cmd->wish.node)
 		return FSM_OK;
-	code = check_target(fsm, vol, cmd->wish.node, res);
+	code = check_target(fsm, vol, cmd->wish.node, true, res);
 	if (code)
 		return code;
 	wish(fsm, cmd, vol, cmd->wish.node, cmd->wish.force);
@@ -155,7 +158,7 @@ enum fsm_code fsm_do_failover(struct fsm *fsm, const struct command *cmd, struct
 	if (!vol->wanted_node || vol->wanted_node != f->from || f->to == f->from)
 		return fsm_refuse(res, FSM_STALE, "volume %s is not wanted on node %08x",
 				  vol->name, f->from);
-	code = check_target(fsm, vol, f->to, res);
+	code = check_target(fsm, vol, f->to, false, res);
 	if (code)
 		return code;
 	/* A second node that fails before the first failover ended goes on with it. */

@@ -46,13 +46,15 @@ struct scene {
 	struct plan_volume_memory	*memory;
 	struct slot_facts		slots[HF_MAX_SLOTS];
 	int				wanted_slot;	/* slot on the wanted node, -1 */
+	const struct kernel_volume	*wanted;	/* as the wanted node shows it, NULL */
+	const struct kernel_volume	*primary;	/* as the primary's node shows it, NULL */
 };
 
 /* The next configuration as it is now, lives not cited; NULL: no memory or values. */
 struct cmd_conf *plan_conf_command(const struct scene *s, enum conf_step step);
 
 /* plan_replace.c: the number of slots and where they are. True: proposed. */
-bool plan_replace(const struct scene *s, int primary);
+bool plan_replace(const struct scene *s);
 
 /* plan_volume.c: the steps of one volume in service. */
 void plan_volume(struct planner *p, const struct fsm_volume *vol,

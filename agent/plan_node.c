@@ -25,7 +25,7 @@ struct node_scene {
 	const struct kernel_volume	*view;	/* NULL: the module does not know it */
 	const struct plan_input		*in;
 	struct action_list		*out;
-	int				slot_nr;	/* this node's slot */
+	int				slot_nr;	/* this node's slot, -1: it has none */
 	unsigned int			rebuilds;	/* from this node, under way */
 };
 
@@ -37,8 +37,8 @@ static struct action *act(const struct node_scene *s, enum action_kind kind, u32
 		return NULL;
 	action->kind = kind;
 	memcpy(action->volume, s->uuid, sizeof(action->volume));
-	action->slot_nr = (u8)s->slot_nr;
-	if (s->vol)
+	action->slot_nr = s->slot_nr < 0 ? 0 : (u8)s->slot_nr;
+	if (s->vol && s->slot_nr >= 0)
 		action->incarnation = s->vol->conf.slots[s->slot_nr].incarnation;
 	action->retry_ms = (u32)plan_scaled(s->in, retry_ms);
 	return action;
@@ -305,7 +305,8 @@ static void plan_disk(const struct node_scene *s)
 		plan_leaving(s);
 		return;
 	}
-	if (s->view->slot.state != HOLDFAST_SLOT_UP)
+	/* Without a slot of its own it needs none (R11). */
+	if (s->slot_nr >= 0 && s->view->slot.state != HOLDFAST_SLOT_UP)
 		return;
 	/* A dead disk keeps its openers; the new one is another instance (R6). */
 	if (disk->state == HOLDFAST_DISK_NONE || disk->state == HOLDFAST_DISK_DEAD)
@@ -370,7 +371,8 @@ static void plan_links(struct node_scene *s)
 	struct action *action;
 	int slot;
 
-	if (!conf_names_disk(s) || s->view->slot.state != HOLDFAST_SLOT_UP ||
+	/* Also with a slot that failed: it goes on with the others (R11). */
+	if (!conf_names_disk(s) ||
 	    (disk != HOLDFAST_DISK_NAMED && disk != HOLDFAST_DISK_ACTIVE))
 		return;
 	for (slot = 0; slot < HF_MAX_SLOTS; slot++) {
@@ -403,6 +405,33 @@ static void plan_ready(struct node_scene *s)
 	plan_links(s);
 }
 
+/*
+ * R11: no slot here. The volume is known as long as it is to be served here, and
+ * until its disk is gone.
+ */
+static void plan_bare(struct node_scene *s)
+{
+	bool wanted = s->vol->wanted_node == s->in->self;
+
+	if (!wanted && !s->view)
+		return;
+	if (s->view && s->view->slot.state != HOLDFAST_SLOT_NONE)
+		return;
+	if (s->view && !wanted && s->view->disk.state == HOLDFAST_DISK_NONE) {
+		if (s->in->current && s->view->conf.primary_node != s->in->self)
+			act(s, ACT_VOLUME_DEL, RETRY_MS);
+		else if (s->view->conf.epoch < s->vol->conf.epoch)
+			set_conf(s);
+		return;
+	}
+	if (!s->view || s->view->conf.epoch < s->vol->conf.epoch)
+		set_conf(s);
+	if (!s->view)
+		return;
+	plan_disk(s);
+	plan_links(s);
+}
+
 /* What a copy of the state that lagged has set up in the module since. */
 static void plan_leftover(const struct fsm *fsm, const struct kernel_volume *volume,
 			  const struct plan_input *in, struct action_list *out)
@@ -416,6 +445,9 @@ static void plan_leftover(const struct fsm *fsm, const struct kernel_volume *vol
 	unsigned int i;
 
 	if (!self || (vol && hf_conf_slot_of(&vol->conf, in->self) >= 0))
+		return;
+	/* A disk without a slot, or what is left of it: plan_bare(). */
+	if (vol && vol->state == FSM_VOLUME_READY && volume->slot.state == HOLDFAST_SLOT_NONE)
 		return;
 	for (i = 0; i < self->nr_backing; i++) {
 		if (self->backing[i].used &&
@@ -453,10 +485,15 @@ void plan_node(const struct fsm *fsm, const struct kernel_view *view,
 		if (vol->place.node == in->self) {
 			s.slot_nr = vol->place.slot_nr;
 			plan_placed(&s);
+			s.slot_nr = hf_conf_slot_of(&vol->conf, in->self);
+		}
+		if (s.slot_nr < 0) {
+			if (vol->state == FSM_VOLUME_READY && view->loaded) {
+				count_rebuilds(&s, view);
+				plan_bare(&s);
+			}
 			continue;
 		}
-		if (s.slot_nr < 0)
-			continue;
 		if (vol->state == FSM_VOLUME_CREATING) {
 			plan_making(&s);
 		} else if (vol->state == FSM_VOLUME_DELETING) {

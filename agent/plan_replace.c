@@ -29,15 +29,9 @@ static unsigned int count(u8 mask)
 	return (unsigned int)__builtin_popcount(mask);
 }
 
-static const struct kernel_volume *primary_view(const struct scene *s, int primary)
+static bool is_present(const struct scene *s, int slot)
 {
-	return s->slots[primary].view;
-}
-
-static bool is_present(const struct scene *s, int primary, int slot)
-{
-	const struct kernel_remote *remote =
-		kernel_volume_remote(primary_view(s, primary), (u8)slot);
+	const struct kernel_remote *remote = kernel_volume_remote(s->primary, (u8)slot);
 
 	return plan_node_normal(s->p, s->conf->slots[slot].node) && remote &&
 	       remote->link_state == HOLDFAST_LINK_READY;
@@ -67,7 +61,7 @@ static u64 away_ms(const struct scene *s, int slot, bool present)
 	return away;
 }
 
-static void look_at_slots(const struct scene *s, int primary, struct redundancy *r)
+static void look_at_slots(const struct scene *s, struct redundancy *r)
 {
 	int i;
 
@@ -83,7 +77,7 @@ static void look_at_slots(const struct scene *s, int primary, struct redundancy 
 			s->memory->away_since_ms[i] = 0;
 			continue;
 		}
-		present = is_present(s, primary, i);
+		present = is_present(s, i);
 		if (present)
 			r->present |= (u8)(1 << i);
 		if (away_ms(s, i, present) >= s->p->fsm->rebuild_delay_ms && !present)
@@ -106,7 +100,7 @@ static bool propose_remove(const struct scene *s, int slot)
  * Of the copies that are here, or are here for the first time, the one that has
  * most to copy; of two that are equal the newer. -1: none.
  */
-static int dearest(const struct scene *s, int primary, const struct redundancy *r)
+static int dearest(const struct scene *s, const struct redundancy *r)
 {
 	u64 most = 0, left;
 	int i, found = -1;
@@ -116,7 +110,7 @@ static int dearest(const struct scene *s, int primary, const struct redundancy *
 
 		if (!(r->outside & 1 << i) || (!added && !(r->present & 1 << i)))
 			continue;
-		left = kernel_volume_left_bytes(primary_view(s, primary), (u8)i);
+		left = kernel_volume_left_bytes(s->primary, (u8)i);
 		if (found < 0 || left > most || (left == most && added)) {
 			found = i;
 			most = left;
@@ -126,7 +120,7 @@ static int dearest(const struct scene *s, int primary, const struct redundancy *
 }
 
 /* More slots than copies. True: something was proposed. */
-static bool plan_surplus(const struct scene *s, int primary, const struct redundancy *r)
+static bool plan_surplus(const struct scene *s, const struct redundancy *r)
 {
 	unsigned int needed;
 	int slot;
@@ -136,7 +130,7 @@ static bool plan_surplus(const struct scene *s, int primary, const struct redund
 	if (r->in_sync >= r->copies)
 		return propose_remove(s, __builtin_ctz(r->outside));
 	needed = r->copies - r->in_sync;
-	slot = dearest(s, primary, r);
+	slot = dearest(s, r);
 	if (slot < 0 || count(r->present & (u8)~(1 << slot)) < needed)
 		return false;
 	return propose_remove(s, slot);
@@ -284,16 +278,16 @@ static bool plan_placed(const struct scene *s, bool wanted)
 	return true;
 }
 
-bool plan_replace(const struct scene *s, int primary)
+bool plan_replace(const struct scene *s)
 {
 	struct redundancy r;
 	unsigned int expected;
 
-	look_at_slots(s, primary, &r);
+	look_at_slots(s, &r);
 	expected = r.in_sync + count(r.outside & (u8)~r.expired);
 	if (s->vol->place.node)
 		return plan_placed(s, expected < r.copies);
-	if (plan_surplus(s, primary, &r))
+	if (plan_surplus(s, &r))
 		return true;
 	return expected < r.copies && plan_deficit(s, &r);
 }

@@ -2,7 +2,7 @@
 /*
  * The leader's planner for one volume: where it is served (failover, R10's
  * choice), the two steps of a promotion (R4), and the set while it is served
- * (R3, R9); which slots there are is in plan_replace.c.  At most one command a call and volume: each next one is planned
+ * (R3, R9), all that also by a node without an in-sync copy (R11); which slots there are is in plan_replace.c.  At most one command a call and volume: each next one is planned
  * from what that one made of the state.
  *
  * Every decision here may rest on facts that are old: a step that rests on
@@ -51,16 +51,19 @@ static void look(struct scene *s, int slot)
 	f->unclean = f->view->slot.unclean;
 }
 
-/* What the module of slot's node says of its disk; NULL: nothing is known. */
-static const struct kernel_disk *disk_on(const struct scene *s, int slot)
+/* The volume as the module of a node shows it; NULL: nothing is known. */
+static const struct kernel_volume *view_on(const struct scene *s, u32 node)
 {
-	return slot >= 0 && s->slots[slot].view ? &s->slots[slot].view->disk : NULL;
+	const struct node_report *report = node ? plan_report(s->p, node) : NULL;
+
+	return report && report->view.loaded ? kernel_view_find(&report->view, s->vol->uuid) :
+					       NULL;
 }
 
-/* The named instance exists there and may go on. */
-static bool instance_lives(const struct scene *s, int slot)
+/* The named instance exists and may go on. */
+static bool instance_lives(const struct scene *s)
 {
-	const struct kernel_disk *disk = disk_on(s, slot);
+	const struct kernel_disk *disk = s->primary ? &s->primary->disk : NULL;
 
 	return disk && disk->instance == s->conf->primary_instance &&
 	       (disk->state == HOLDFAST_DISK_PREPARED || disk->state == HOLDFAST_DISK_NAMED ||
@@ -74,15 +77,11 @@ static bool instance_lives(const struct scene *s, int slot)
 static bool old_primary_done(const struct scene *s)
 {
 	u32 node = s->conf->primary_node;
-	int slot = hf_conf_slot_of(s->conf, node);
 
 	if (!node || plan_node_down(s->p, node))
 		return true;
-	if (slot >= 0 && s->slots[slot].failed)
-		return true;
-	if (slot < 0 || !plan_report(s->p, node))
-		return false;
-	return !instance_lives(s, slot);
+	/* One whose own slot failed may go on without it (R11): its disk tells. */
+	return plan_report(s->p, node) && !instance_lives(s);
 }
 
 struct cmd_conf *plan_conf_command(const struct scene *s, enum conf_step step)
@@ -140,8 +139,8 @@ static int best_slot(const struct scene *s)
 	int serving = hf_conf_slot_of(s->conf, s->conf->primary_node);
 	int i;
 
-	if (serving != s->wanted_slot && promotable(s, serving) &&
-	    instance_lives(s, serving) && hf_conf_activated(s->conf))
+	if (serving != s->wanted_slot && promotable(s, serving) && instance_lives(s) &&
+	    hf_conf_activated(s->conf))
 		return serving;
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
 		if (i != s->wanted_slot && promotable(s, i))
@@ -153,17 +152,35 @@ static int best_slot(const struct scene *s)
 static bool serves(const struct scene *s)
 {
 	return s->conf->primary_node == s->vol->wanted_node && hf_conf_activated(s->conf) &&
-	       instance_lives(s, s->wanted_slot);
+	       instance_lives(s);
+}
+
+/*
+ * R11: it serves, or is to serve, without an in-sync copy of its own: a node that
+ * has no slot, or one whose own slot was lost while it served.
+ */
+static bool is_bare(const struct scene *s)
+{
+	if (s->wanted_slot < 0)
+		return true;
+	return !in_sync(s, s->wanted_slot) && s->conf->primary_node == s->vol->wanted_node &&
+	       s->conf->primary_instance == s->conf->activated_instance && instance_lives(s);
 }
 
 /* The wanted node cannot serve, now or before somebody mends it. */
 static bool wanted_unfit(const struct scene *s)
 {
+	const struct node_report *report = plan_report(s->p, s->vol->wanted_node);
 	int slot = s->wanted_slot;
 
-	if (!plan_node_normal(s->p, s->vol->wanted_node) || !in_sync(s, slot))
+	if (!plan_node_normal(s->p, s->vol->wanted_node))
 		return true;
-	if (s->slots[slot].failed)
+	/* It goes on without its own slot while the others are there (R11). */
+	if (serves(s))
+		return false;
+	if (is_bare(s))
+		return report && !report->view.loaded;
+	if (!in_sync(s, slot) || s->slots[slot].failed)
 		return true;
 	/* R10: its life may have lost what it acknowledged; a clean slot goes first. */
 	return s->slots[slot].up && s->slots[slot].unclean && !serves(s) &&
@@ -189,6 +206,71 @@ static bool plan_failover(const struct scene *s)
 	return true;
 }
 
+/* -------------------------------------------------------- lost while served */
+
+/* Its node is about to go, and the primary's is not: nobody shall wait for it. */
+static bool leaves(const struct scene *s, int slot)
+{
+	const struct fsm_node *node = fsm_node_by_id(s->p->fsm, s->conf->slots[slot].node);
+
+	return node && node->cordon && plan_node_normal(s->p, s->conf->primary_node);
+}
+
+/* Is a slot that the primary calls lost lost for good, as far as one can wait? */
+static bool lost_for_good(const struct scene *s, const struct kernel_remote *remote)
+{
+	int slot = remote->slot_nr;
+	u64 *since = &s->memory->lost_since_ms[slot];
+
+	if (leaves(s, slot))
+		return true;
+	if (!(remote->flags & (HOLDFAST_REMOTE_LOST | HOLDFAST_REMOTE_NEW_LIFE))) {
+		*since = 0;
+		return false;
+	}
+	if (!*since)
+		*since = s->p->in->mono_ms;
+	if (remote->flags & HOLDFAST_REMOTE_NEW_LIFE || s->slots[slot].failed ||
+	    !plan_node_normal(s->p, s->conf->slots[slot].node))
+		return true;
+	/* Another life than the one that was linked cannot be continued (R3). */
+	if (s->slots[slot].up && remote->life && s->slots[slot].life != remote->life)
+		return true;
+	return waited_ms(s, *since) >= scaled(s, PLAN_RELINK_MS);
+}
+
+/*
+ * What a primary that serves has lost of its set: slots by their links, and its own
+ * by what its module says of it (R11).
+ */
+static u8 lost_mask(const struct scene *s)
+{
+	int own = hf_conf_slot_of(s->conf, s->conf->primary_node);
+	unsigned int i;
+	u8 lost = 0;
+
+	for (i = 0; i < s->primary->nr_remotes; i++) {
+		const struct kernel_remote *remote = &s->primary->remotes[i];
+
+		if (in_sync(s, remote->slot_nr) && remote->slot_nr != own &&
+		    lost_for_good(s, remote))
+			lost |= (u8)(1 << remote->slot_nr);
+	}
+	if (in_sync(s, own) && s->primary->slot.state == HOLDFAST_SLOT_FAILED)
+		lost |= (u8)(1 << own);
+	return lost;
+}
+
+/*
+ * R6, R11: a primary without an own slot whose set rebooted under it is named once
+ * more, in the same instance; what it holds is then sent to the new lives.
+ */
+static bool all_lost(const struct scene *s)
+{
+	return serves(s) && is_bare(s) && s->primary->disk.state == HOLDFAST_DISK_ACTIVE &&
+	       lost_mask(s) == s->conf->in_sync_mask;
+}
+
 /* --------------------------------------------------------------- promotion */
 
 /* An in-sync slot that a moment's patience may bring into the promotion. */
@@ -198,18 +280,33 @@ static bool worth_waiting(const struct scene *s, int slot)
 	       plan_node_normal(s->p, s->conf->slots[slot].node);
 }
 
+/* R7: is there a slot that can be the reference? */
+static bool reference_there(const struct scene *s)
+{
+	int i;
+
+	if (!is_bare(s))
+		return promotable(s, s->wanted_slot);
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (promotable(s, i))
+			return true;
+	}
+	return false;
+}
+
 /* Has the wanted node a disk that can be named? */
 static bool ready_to_name(const struct scene *s)
 {
-	const struct kernel_disk *disk = disk_on(s, s->wanted_slot);
+	const struct kernel_disk *disk = s->wanted ? &s->wanted->disk : NULL;
 
-	if (!disk || !disk->instance || !promotable(s, s->wanted_slot))
+	if (!disk || !disk->instance || !reference_there(s))
 		return false;
 	if (disk->state == HOLDFAST_DISK_PREPARED)
 		return true;
 	/* R10: the same instance once more, with other lives. */
-	return disk->state == HOLDFAST_DISK_NAMED && instance_lives(s, s->wanted_slot) &&
-	       !hf_conf_activated(s->conf);
+	if (disk->state == HOLDFAST_DISK_NAMED)
+		return instance_lives(s) && !hf_conf_activated(s->conf);
+	return disk->state == HOLDFAST_DISK_ACTIVE && all_lost(s);
 }
 
 static void propose_name(const struct scene *s)
@@ -221,7 +318,7 @@ static void propose_name(const struct scene *s)
 		return;
 	c->conf.term++;
 	c->conf.primary_node = s->vol->wanted_node;
-	c->conf.primary_instance = disk_on(s, s->wanted_slot)->instance;
+	c->conf.primary_instance = s->wanted->disk.instance;
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
 		if (!in_sync(s, i) || !s->slots[i].up)
 			continue;
@@ -233,7 +330,7 @@ static void propose_name(const struct scene *s)
 
 static void plan_name(const struct scene *s)
 {
-	const struct kernel_disk *disk = disk_on(s, s->wanted_slot);
+	const struct kernel_disk *disk = s->wanted ? &s->wanted->disk : NULL;
 	int i;
 
 	/* A released disk is not resumed: its term is closed first (R13). */
@@ -263,7 +360,7 @@ static void plan_name(const struct scene *s)
 /* Slots that the named primary has reconciled, with the lives that were cited. */
 static u8 reconciled_mask(const struct scene *s, const struct kernel_volume *view)
 {
-	u8 mask = (u8)(1 << s->wanted_slot);
+	u8 mask = is_bare(s) ? 0 : (u8)(1 << s->wanted_slot);
 	unsigned int i;
 
 	for (i = 0; i < view->nr_remotes; i++) {
@@ -317,12 +414,48 @@ static void propose_activate(const struct scene *s, u8 set)
 	c->conf.in_sync_mask = set;
 }
 
+/* The slots of the set that are worth it are waited for. */
+static bool waits_for_others(const struct scene *s, u8 set, bool unclean)
+{
+	int i;
+
+	for (i = 0; i < HF_MAX_SLOTS; i++) {
+		if (!in_sync(s, i) || set & 1 << i)
+			continue;
+		if (unclean || waited_ms(s, s->memory->epoch_since_ms) <
+				       patience_ms(s, s->wanted, i))
+			return true;
+	}
+	return false;
+}
+
+/* R11: the reference is another slot; if it is lost, the promotion begins anew. */
+static void plan_activate_bare(const struct scene *s)
+{
+	bool unclean = s->vol->named_unclean_mask == s->conf->in_sync_mask;
+	u8 set;
+
+	if (s->wanted->disk.state != HOLDFAST_DISK_NAMED ||
+	    s->wanted->conf.epoch != s->conf->epoch)
+		return;
+	set = reconciled_mask(s, s->wanted);
+	if (cites_outlived(s) && (unclean || !set)) {
+		plan_name(s);
+		return;
+	}
+	if (waits_for_others(s, set, unclean))
+		return;
+	if (set)
+		propose_activate(s, set);
+	else if (waited_ms(s, s->memory->epoch_since_ms) >= scaled(s, 4 * PLAN_RECONCILE_MS))
+		plan_name(s);
+}
+
 static void plan_activate(const struct scene *s)
 {
 	const struct slot_facts *own = &s->slots[s->wanted_slot];
 	bool unclean = s->vol->named_unclean_mask & 1 << s->wanted_slot;
 	u8 set;
-	int i;
 
 	if (!own->up)
 		return;
@@ -336,14 +469,8 @@ static void plan_activate(const struct scene *s)
 	    own->view->conf.epoch != s->conf->epoch || own->view->slot.promise_ms)
 		return;
 	set = reconciled_mask(s, own->view);
-	for (i = 0; i < HF_MAX_SLOTS; i++) {
-		if (!in_sync(s, i) || set & 1 << i)
-			continue;
-		if (unclean || waited_ms(s, s->memory->epoch_since_ms) <
-				       patience_ms(s, own->view, i))
-			return;
-	}
-	propose_activate(s, set);
+	if (!waits_for_others(s, set, unclean))
+		propose_activate(s, set);
 }
 
 /* ------------------------------------------------------------ while served */
@@ -357,37 +484,6 @@ static void propose_set(const struct scene *s, enum conf_step step, u8 set, u8 l
 	c->conf.in_sync_mask = set;
 	c->lost_mask = lost;
 	c->life = life;
-}
-
-/* Its node is about to go, and the primary's is not: nobody shall wait for it. */
-static bool leaves(const struct scene *s, int slot)
-{
-	const struct fsm_node *node = fsm_node_by_id(s->p->fsm, s->conf->slots[slot].node);
-
-	return node && node->cordon && plan_node_normal(s->p, s->conf->primary_node);
-}
-
-/* Is a slot that the primary calls lost lost for good, as far as one can wait? */
-static bool lost_for_good(const struct scene *s, const struct kernel_remote *remote)
-{
-	int slot = remote->slot_nr;
-	u64 *since = &s->memory->lost_since_ms[slot];
-
-	if (leaves(s, slot))
-		return true;
-	if (!(remote->flags & (HOLDFAST_REMOTE_LOST | HOLDFAST_REMOTE_NEW_LIFE))) {
-		*since = 0;
-		return false;
-	}
-	if (!*since)
-		*since = s->p->in->mono_ms;
-	if (remote->flags & HOLDFAST_REMOTE_NEW_LIFE || s->slots[slot].failed ||
-	    !plan_node_normal(s->p, s->conf->slots[slot].node))
-		return true;
-	/* Another life than the one that was linked cannot be continued (R3). */
-	if (s->slots[slot].up && remote->life && s->slots[slot].life != remote->life)
-		return true;
-	return waited_ms(s, *since) >= scaled(s, PLAN_RELINK_MS);
 }
 
 static void propose_rebuild_begun(const struct scene *s, u8 slot)
@@ -446,28 +542,25 @@ static bool plan_stale_slot(const struct scene *s, const struct kernel_remote *r
  * or nowhere: a release drains, and cannot while it holds. True: something was
  * proposed.
  */
-static bool plan_set(const struct scene *s, int primary)
+static bool plan_set(const struct scene *s)
 {
-	const struct kernel_volume *view = s->slots[primary].view;
+	const struct kernel_volume *view = s->primary;
 	unsigned int i;
-	u8 lost = 0;
+	u8 lost;
 
 	if (view->conf.epoch != s->conf->epoch || view->disk.state != HOLDFAST_DISK_ACTIVE)
 		return false;
-	for (i = 0; i < view->nr_remotes; i++) {
-		const struct kernel_remote *remote = &view->remotes[i];
-
-		if (in_sync(s, remote->slot_nr) && remote->slot_nr != primary &&
-		    lost_for_good(s, remote))
-			lost |= (u8)(1 << remote->slot_nr);
-	}
+	lost = lost_mask(s);
+	/* The set never becomes empty this way (R3): one that is back goes on, see plan_name(). */
+	if (lost && lost == s->conf->in_sync_mask)
+		return false;
 	if (lost) {
 		propose_set(s, STEP_DROP, s->conf->in_sync_mask & (u8)~lost, lost, 0);
 		return true;
 	}
 	/* What is outside of the set now is not wanted back. */
 	if (__builtin_popcount(s->conf->in_sync_mask) >= s->vol->copies)
-		return plan_replace(s, primary);
+		return plan_replace(s);
 	for (i = 0; i < view->nr_remotes; i++) {
 		const struct kernel_remote *remote = &view->remotes[i];
 
@@ -475,7 +568,7 @@ static bool plan_set(const struct scene *s, int primary)
 		    plan_stale_slot(s, remote))
 			return true;
 	}
-	return plan_replace(s, primary);
+	return plan_replace(s);
 }
 
 /*
@@ -514,12 +607,11 @@ static bool plan_serving(const struct scene *s)
 {
 	int primary = hf_conf_slot_of(s->conf, s->conf->primary_node);
 
-	if (primary < 0 || !hf_conf_activated(s->conf) ||
-	    plan_node_down(s->p, s->conf->primary_node))
+	if (!hf_conf_activated(s->conf) || plan_node_down(s->p, s->conf->primary_node))
 		return false;
 	if (!plan_report(s->p, s->conf->primary_node))
 		return plan_for_silent_primary(s, primary);
-	return instance_lives(s, primary) && plan_set(s, primary);
+	return instance_lives(s) && plan_set(s);
 }
 
 void plan_volume(struct planner *p, const struct fsm_volume *vol,
@@ -531,6 +623,8 @@ void plan_volume(struct planner *p, const struct fsm_volume *vol,
 	for (i = 0; i < HF_MAX_SLOTS; i++)
 		look(&s, i);
 	s.wanted_slot = hf_conf_slot_of(s.conf, vol->wanted_node);
+	s.wanted = view_on(&s, vol->wanted_node);
+	s.primary = view_on(&s, s.conf->primary_node);
 	if (plan_serving(&s))
 		return;
 	if (!vol->wanted_node) {
@@ -538,12 +632,14 @@ void plan_volume(struct planner *p, const struct fsm_volume *vol,
 			propose_release(&s);
 		return;
 	}
-	if (plan_failover(&s) || s.wanted_slot < 0 || serves(&s) ||
+	if (plan_failover(&s) || (serves(&s) && !all_lost(&s)) ||
 	    !plan_report(p, vol->wanted_node))
 		return;
-	if (s.conf->primary_node == vol->wanted_node && !hf_conf_activated(s.conf) &&
-	    instance_lives(&s, s.wanted_slot))
-		plan_activate(&s);
-	else
+	if (s.conf->primary_node != vol->wanted_node || hf_conf_activated(s.conf) ||
+	    !instance_lives(&s))
 		plan_name(&s);
+	else if (is_bare(&s))
+		plan_activate_bare(&s);
+	else
+		plan_activate(&s);
 }

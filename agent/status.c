@@ -47,11 +47,10 @@ static bool is_served(const struct fsm_volume *vol, const struct kernel_volume *
 }
 
 enum volume_status volume_status(const struct fsm_volume *vol,
+				 const struct kernel_volume *primary,
 				 const struct kernel_volume *const views[HF_MAX_SLOTS],
 				 unsigned int *percent)
 {
-	int nr = hf_conf_slot_of(&vol->conf, vol->conf.primary_node);
-	const struct kernel_volume *primary = nr < 0 ? NULL : views[nr];
 	unsigned int i, live = 0, least = 101, done;
 
 	*percent = 0;

@@ -31,6 +31,7 @@ enum volume_status {
  * there already of the copy that lacks most; 0 otherwise.
  */
 enum volume_status volume_status(const struct fsm_volume *vol,
+				 const struct kernel_volume *primary,
 				 const struct kernel_volume *const views[HF_MAX_SLOTS],
 				 unsigned int *percent);
 

@@ -193,8 +193,6 @@ static void test_set(void **state)
 	cmd = fix_set(vol, STEP_DROP, 3);
 	cmd.conf.lost_mask = 6;
 	assert_illegal(fsm, &cmd, "other slots than are named");
-	cmd = fix_set(vol, STEP_DROP, 6);
-	assert_illegal(fsm, &cmd, "R11");
 	cmd = fix_set(vol, STEP_DROP, 7);
 	assert_illegal(fsm, &cmd, "other slots than are named");
 	cmd = fix_set(vol, STEP_DROP, 3);
@@ -213,7 +211,7 @@ static void test_set(void **state)
 	cmd.conf.life = 0;
 	assert_illegal(fsm, &cmd, "one slot and one life");
 	cmd = fix_set(vol, STEP_READMIT, 2);
-	assert_illegal(fsm, &cmd, "R11");
+	assert_illegal(fsm, &cmd, "drops a slot");
 	cmd = fix_set(vol, STEP_READMIT, 9);
 	assert_illegal(fsm, &cmd, "not there");
 	cmd = fix_set(vol, STEP_GIVE_UP, 3);
@@ -224,6 +222,53 @@ static void test_set(void **state)
 	assert_int_equal(step(fsm, &cmd), FSM_OK);
 	cmd = fix_set(vol, STEP_DROP, 1 | 4);
 	assert_illegal(fsm, &cmd, "adds a slot");
+	fsm_free(fsm);
+}
+
+/* R11: the primary has no slot, or loses it while it serves. */
+static void test_without_own_slot(void **state)
+{
+	const struct fsm_volume *vol;
+	struct fsm *fsm = fix_cluster(3);
+	struct command cmd;
+
+	(void)state;
+	vol = fix_ready(fsm, "web", 2);
+	assert_int_equal(fix_wish(fsm, "web", CMD_ATTACH, NODE(3), false), FSM_OK);
+	cmd = fix_name(vol, NODE(3), 7);
+	memset(&cmd.conf.conf.slots[0].cited_life, 0, sizeof(u64));
+	memset(&cmd.conf.conf.slots[1].cited_life, 0, sizeof(u64));
+	assert_illegal(fsm, &cmd, "cited wrongly");
+	/* R10: the reference would be unclean, and another slot is not known to be. */
+	cmd = fix_name(vol, NODE(3), 7);
+	cmd.conf.conf.slots[1].cited_life = 0;
+	cmd.conf.unclean_mask = 1;
+	assert_illegal(fsm, &cmd, "(R10)");
+	cmd = fix_name(vol, NODE(3), 7);
+	cmd.conf.unclean_mask = 3;
+	assert_int_equal(step(fsm, &cmd), FSM_OK);
+	cmd = fix_activate(vol, 1);
+	assert_illegal(fsm, &cmd, "without all others of the set (R10)");
+	cmd = fix_activate(vol, 3);
+	assert_int_equal(step(fsm, &cmd), FSM_OK);
+	assert_true(hf_conf_activated(&vol->conf));
+	cmd = fix_set(vol, STEP_DROP, 2);
+	assert_int_equal(step(fsm, &cmd), FSM_OK);
+	cmd = fix_set(vol, STEP_READMIT, 3);
+	assert_int_equal(step(fsm, &cmd), FSM_OK);
+	fsm_free(fsm);
+	fsm = attached(&vol, 2);
+	fix_serve(fsm, "web", NODE(1));
+	cmd = fix_set(vol, STEP_DROP, 2);
+	assert_int_equal(step(fsm, &cmd), FSM_OK);
+	cmd = fix_set(vol, STEP_READMIT, 3);
+	assert_illegal(fsm, &cmd, "while it serves without it (R11)");
+	/* R6: the same instance may be named again; another one needs the slot. */
+	cmd = fix_name(vol, NODE(1), 99);
+	cmd.conf.conf.slots[0].cited_life = 0;
+	assert_illegal(fsm, &cmd, "not in sync (R4, R12)");
+	cmd.conf.conf.primary_instance = vol->conf.activated_instance;
+	assert_int_equal(step(fsm, &cmd), FSM_OK);
 	fsm_free(fsm);
 }
 
@@ -350,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_activate),
 		cmocka_unit_test(test_activate_unclean),
 		cmocka_unit_test(test_set),
+		cmocka_unit_test(test_without_own_slot),
 		cmocka_unit_test(test_release),
 		cmocka_unit_test(test_random_steps),
 	};

@@ -292,9 +292,11 @@ static void test_wishes(void **state)
 	(void)state;
 	assert_int_equal(fix_wish(fsm, "web", CMD_DETACH, 0, false), FSM_REFUSED);
 	assert_int_equal(fix_wish(fsm, "web", CMD_MOVE, NODE(2), false), FSM_REFUSED);
-	assert_int_equal(fix_wish(fsm, "web", CMD_ATTACH, NODE(3), false), FSM_REFUSED);
-	assert_sentence("node v3 has no in-sync copy of volume web: choose v1 and v2");
 	assert_int_equal(fix_wish(fsm, "web", CMD_ATTACH, NODE(9), false), FSM_UNKNOWN);
+	/* R11: also without a copy. */
+	assert_int_equal(fix_wish(fsm, "web", CMD_ATTACH, NODE(3), false), FSM_OK);
+	assert_int_equal(vol->wanted_node, NODE(3));
+	assert_int_equal(fix_wish(fsm, "web", CMD_DETACH, 0, false), FSM_OK);
 	fix_serve(fsm, "web", NODE(2));
 	assert_string_equal(fix_event(fsm, 0),
 			    "[info] [DFS] volume web (vd1) created on node 20202020:1009");
@@ -318,6 +320,12 @@ static void test_wishes(void **state)
 	cmd.id = ++fix_id;
 	cmd.wish_refused.request_id = vol->request_id;
 	assert_int_equal(fix_apply(fsm, &cmd), FSM_STALE);
+	/* A copy that is not in sync would stay so while its node serves. */
+	cmd = fix_set(vol, STEP_DROP, 2);
+	assert_int_equal(fix_apply(fsm, &cmd), FSM_OK);
+	assert_int_equal(fix_wish(fsm, "web", CMD_DETACH, 0, false), FSM_OK);
+	assert_int_equal(fix_wish(fsm, "web", CMD_ATTACH, NODE(1), false), FSM_REFUSED);
+	assert_sentence("node v1 has a copy of volume web that is not in sync: choose v2, or a node without a copy");
 	fsm_free(fsm);
 }
 

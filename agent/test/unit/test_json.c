@@ -422,7 +422,7 @@ static void test_report_malformed(void **state)
 /* R9: marks say what an attempt begins with, its own progress what it has left. */
 static void test_left_bytes(void **state)
 {
-	struct kernel_volume vol = { .nr_remotes = 1 };
+	struct kernel_volume vol = { .nr_remotes = 1, .slot.state = HOLDFAST_SLOT_UP };
 	struct kernel_remote *remote = &vol.remotes[0];
 
 	(void)state;
@@ -452,6 +452,10 @@ static void test_left_bytes(void **state)
 	remote->rebuild_state = HOLDFAST_REBUILD_ADMISSIBLE;
 	remote->rebuild_done_bytes = 1300;
 	assert_int_equal(kernel_volume_left_bytes(&vol, 2), 0);
+	/* R11: without marks of its own it may be all. */
+	vol.slot.state = HOLDFAST_SLOT_NONE;
+	remote->rebuild_state = HOLDFAST_REBUILD_NONE;
+	assert_int_equal(kernel_volume_left_bytes(&vol, 2), vol.conf.size_bytes);
 }
 
 int main(void)

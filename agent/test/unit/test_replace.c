@@ -314,7 +314,9 @@ static void assert_called(const struct fsm_volume *vol, const struct seen *seen,
 {
 	unsigned int percent;
 	char got[32];
-	enum volume_status status = volume_status(vol, seen->views, &percent);
+	int nr = hf_conf_slot_of(&vol->conf, vol->conf.primary_node);
+	enum volume_status status = volume_status(vol, nr < 0 ? NULL : seen->views[nr],
+						  seen->views, &percent);
 
 	assert_string_equal(volume_status_text(status, percent, got, sizeof(got)), text);
 }
