@@ -209,7 +209,8 @@ static ssize_t out_of_sync_bytes_show(struct device *dev, struct device_attribut
 	length = sysfs_emit(buf, "slot bytes\n");
 	for (nr = 0; nr < HF_MAX_SLOTS; nr++) {
 		get_row(disk, nr, &row);
-		if (row.used)
+		/* Without an own slot the marks are where the copies are (R11). */
+		if (row.used && hf_serve_has_own(disk))
 			length += sysfs_emit_at(buf, length, "%u %llu\n", nr,
 						hf_slot_dirty_bytes(disk->slot, nr));
 	}

@@ -159,6 +159,17 @@ static void tell_lease(struct text *text, struct hf_disk *disk)
 			add(text, " slot %u", nr);
 }
 
+/* R11: nothing completes between the loss of the own slot and the others' flush. */
+static void tell_rest(struct text *text, struct hf_disk *disk)
+{
+	if (hf_serve_has_own(disk) && !hf_serve_own_usable(disk))
+		add(text, "an epoch without the own slot");
+	else if (hf_serve_wants_durable(disk) && !disk->serve.settled)
+		add(text, "flush of the other slots");
+	else
+		tell_lease(text, disk);
+}
+
 static void tell_flight(struct text *text, struct hf_disk *disk, const struct hf_req *req)
 {
 	u8 missing = req->sent_mask;
@@ -176,7 +187,7 @@ static void tell_flight(struct text *text, struct hf_disk *disk, const struct hf
 	else if (req->state == HF_REQ_GHOST)
 		add(text, "repair");
 	else
-		tell_lease(text, disk);
+		tell_rest(text, disk);
 }
 
 void hf_waits_text(struct hf_disk *disk, const struct hf_req *req, char *to)
@@ -206,7 +217,7 @@ void hf_waits_text(struct hf_disk *disk, const struct hf_req *req, char *to)
 		tell_flight(&text, disk, req);
 		break;
 	case HF_REQ_AGAIN:
-		tell_lease(&text, disk);
+		tell_rest(&text, disk);
 		break;
 	}
 }
