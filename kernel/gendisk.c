@@ -37,8 +37,21 @@ static enum blk_eh_timer_return timeout(struct request *rq)
 	return BLK_EH_RESET_TIMER;
 }
 
+/*
+ * A flush of a backing device ends a flush of ours, with the lock of the device's
+ * flush machinery held: ours is another class of lock, and always the inner one.
+ */
+static struct lock_class_key flush_lock_key;
+
+static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
+{
+	blk_mq_hctx_set_fq_lock_class(hctx, &flush_lock_key);
+	return 0;
+}
+
 static const struct blk_mq_ops mq_ops = {
 	.queue_rq	= queue_rq,
+	.init_hctx	= init_hctx,
 	.timeout	= timeout,
 };
 
