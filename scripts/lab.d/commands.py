@@ -22,12 +22,13 @@ from paths import LabError
 MIN_FREE = 2 << 30
 
 SPLAT = re.compile(
-    r"BUG:|WARNING: |Oops|general protection|Kernel panic|Call Trace"
+    r"BUG:|BUG [\w-]+ \(|WARNING: |Oops|general protection|Kernel panic|Call Trace"
     r"|INFO: task .* blocked|possible (circular|recursive) locking"
     r"|inconsistent lock state|suspicious RCU usage|rcu: INFO|KASAN|UBSAN"
     r"|soft lockup|hard LOCKUP|Bad page|refcount_t:|DEBUG_LOCKS_WARN_ON"
     r"|scheduling while atomic|sleeping function called|unregister_netdevice:"
-    r"|list_(add|del) corruption|kernel BUG|still has locks held|kmemleak:")
+    r"|list_(add|del) corruption|kernel BUG|still has locks held|new suspected memory leaks"
+    r"|ODEBUG:|MAX_LOCK\w+ too low|workqueue lockup")
 
 
 def size(text):
@@ -112,22 +113,32 @@ def claim():
         raise LabError(f"{e.filename}: {e.strerror}") from None
 
 
+def debug_words(series):
+    """For a kernel that is slow because it checks: every report, no false alarm."""
+    if series != "debug":
+        return ""
+    return ("kasan_multi_shot workqueue.watchdog_thresh=120 "
+            "rcupdate.rcu_cpu_stall_timeout=180 hf.hung=300 ")
+
+
 def up_config(args):
     series = args.kernel
     debian = args.image == "debian"
+    large = debian or series == "debug"
     kernel = image.kernel_image(series)
     name, accel_args, append = accel.choose(kernel, args.accel)
     return {
         "image": args.image, "nodes": args.nodes, "first": 1,
         "kernel_image": kernel, "release": image.kernel_release(series),
-        "smp": args.smp, "mem": args.mem or (512 if debian else 256),
+        "smp": args.smp, "mem": args.mem or (512 if large else 256),
         "disks": args.disks, "disk_bytes": args.disk or (
             4 << 30 if debian else (1 << 30) + (16 << 20)),
         "meta_mib": args.meta_mib, "state_mib": 64, "early": args.early,
         "record": args.record,
         "accel": name, "accel_args": accel_args, "accel_append": append,
-        "machine": "pc", "append": args.append, "plugin": image.powercut(),
-        "boot_timeout": args.boot_timeout or (900 if debian else 120),
+        "machine": "pc", "append": debug_words(series) + args.append,
+        "plugin": image.powercut(),
+        "boot_timeout": args.boot_timeout or (900 if large else 120),
         "owner": args.owner, "autostart": args.autostart,
         "logs": args.logs and os.path.abspath(args.logs)}
 
@@ -410,13 +421,14 @@ def parser():
     p = add("up", command_up, "start a lab")
     p.add_argument("-n", "--nodes", type=int, default=3, choices=range(1, 17),
                    metavar="N")
-    p.add_argument("--kernel", default="6.1", choices=list(image.SERIES))
+    p.add_argument("--kernel", default="6.1", choices=image.KERNELS)
     p.add_argument("--smp", type=int, default=1, metavar="N")
     p.add_argument("--image", default="small", choices=["small", "debian"],
                    help="a small guest with the product (default), or a whole "
                    "Debian")
     p.add_argument("--mem", type=int, metavar="MIB",
-                   help="default 256, with --image debian 512")
+                   help="default 256, with --image debian or "
+                   "--kernel debug 512")
     p.add_argument("--disk", type=size, metavar="SIZE", help="of each data "
                    "disk (default 1040M, with --image debian 4G)")
     p.add_argument("--disks", type=int, default=1, choices=range(0, 9),
@@ -445,7 +457,7 @@ def parser():
     p.add_argument("--logs", metavar="DIR", help="where logs are kept at the end")
     p.add_argument("--boot-timeout", type=float, metavar="SECONDS", default=float(
         os.environ.get("HOLDFAST_BOOT_TIMEOUT", "0")),
-        help="default 120, with --image debian 900")
+        help="default 120, with --image debian or --kernel debug 900")
     p.add_argument("--json", action="store_true")
     p.add_argument("-q", "--quiet", action="store_true")
     p = add("down", command_down, "end the lab; nothing is left of it")
@@ -499,7 +511,7 @@ def parser():
             ("release", command_release, "release of the guest kernel")):
         p = add(name, function, text)
         p.add_argument("kernel", nargs="?", default="6.1",
-                       choices=list(image.SERIES))
+                       choices=image.KERNELS)
     for name, text, more in (
             ("exec", "run a command: [-i] [-t SECONDS] NODE CMD...",
              "The words are passed as they are; a single word is a script for sh. "

@@ -22,6 +22,8 @@ from paths import HERE, REPO, LabError, cache_dir
 
 # Debian's metapackage that names the current kernel of each series.
 SERIES = {"6.1": "linux-image-cloud-amd64", "6.12": "linux-image-6.12-cloud-amd64"}
+# Small guests start with these; the last is built by scripts/debug-kernel.
+KERNELS = [*SERIES, "debug"]
 
 MODULES = """
     virtio_pci virtio_blk virtio_net virtio_console crc32c_intel crc32c_generic
@@ -71,14 +73,16 @@ def run(*cmd, **kw):
 # ---- kernels --------------------------------------------------------------
 
 def kernel_root(series):
-    """The unpacked Debian packages of a series, as fetched by scripts/setup."""
-    if series not in SERIES:
+    """The unpacked Debian packages of a series, as fetched by scripts/setup,
+    or what scripts/debug-kernel made in the same shape."""
+    if series not in KERNELS:
         raise LabError(f"no kernel series {series}: there are "
-                       + " and ".join(SERIES))
+                       + ", ".join(KERNELS))
     root = cache_dir("kernels", series)
     if not os.path.exists(os.path.join(root, "release")):
+        maker = "debug-kernel" if series == "debug" else "setup"
         raise LabError(f"the guest kernel {series} is not in the cache: "
-                       "run scripts/setup")
+                       f"run scripts/{maker}")
     return os.path.realpath(root)
 
 
@@ -200,6 +204,7 @@ def add_module(archive, tree, release, name_in_tree, source):
 
 def add_depmod(archive, tree, release, root):
     folder = os.path.join(tree, "lib/modules", release)
+    os.makedirs(folder, exist_ok=True)
     for name in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
         source = os.path.join(root, "lib/modules", release, name)
         if os.path.exists(source):
