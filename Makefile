@@ -6,7 +6,7 @@
 SHELL		:= /bin/bash
 SETUP		:= scripts/setup
 
-.PHONY: help setup module agent all deb check check-long demo demo-quick model kunit torture fuzz style clean
+.PHONY: help setup module agent all deb check check-long check-debug demo demo-quick model kunit torture fuzz style clean
 
 help:
 	@echo 'make demo    four Debian machines with databases: one loses its power, one is rebooted'
@@ -18,6 +18,8 @@ help:
 	@echo 'make kunit   the pure cores as KUnit suites in user-mode Linux'
 	@echo 'make torture SECONDS=n SEED=s   random faults against a running cluster'
 	@echo 'make fuzz SECONDS=n             every parser, n seconds each'
+	@echo 'make check-debug                guest tests on a kernel with KASAN, lockdep …, and with'
+	@echo '                                ordered faults; hours, the kernel is built once'
 	@echo 'make style   checkpatch, sparse, shellcheck, spelling'
 
 setup:
@@ -40,6 +42,10 @@ check: setup
 
 check-long: setup
 	@selftests/check --long $(SUITES)
+
+check-debug: setup
+	@$(SETUP) debug
+	@selftests/check --debug
 
 demo: setup
 	@$(SETUP) deb

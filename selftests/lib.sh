@@ -9,15 +9,17 @@
 # The lab of $HOLDFAST_LAB is used if it is up; otherwise one is brought up for
 # this test alone.  Every wait is bounded, and so is the whole test.
 #
-#   HOLDFAST_KERNEL=6.1|6.12  HOLDFAST_SMP=N   for a lab that is brought up here
+#   HOLDFAST_KERNEL=6.1|6.12|debug  HOLDFAST_SMP=N   for a lab that is brought up here
 #   HOLDFAST_SEED=N           where something is random
 #   HOLDFAST_FIRST_FAILURE=1  the first failure ends the test
 #   HOLDFAST_TIME_SCALE=PCT   times of the module (emulated machines are slow)
+#   HOLDFAST_PATIENCE=N       every limit of the tests is N times as long
 
 set -u
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export HOLDFAST_LAB=${HOLDFAST_LAB:-guest-$$}
 scale=${HOLDFAST_TIME_SCALE:-200}
+patience=${HOLDFAST_PATIENCE:-1}
 seed=${HOLDFAST_SEED:-1}
 SKIP=4
 
@@ -111,6 +113,7 @@ show_nodes() {
 
 finish() {
 	check "no trouble in any kernel log" no_splat
+	[ -z "${HOLDFAST_LEAKS:-}" ] || check "no memory of the module is lost" no_leak
 	printf '1..%d\n' "$test_nr"
 	[ "$failures" = 0 ]
 	exit
@@ -124,13 +127,13 @@ lab() { "$top/scripts/lab" "$@"; }
 on() {
 	local node=$1
 	shift
-	lab exec -t "${limit_s:-60}" "$node" "$@"
+	lab exec -t $((${limit_s:-60} * patience)) "$node" "$@"
 }
 
 hs() {
 	local node=$1
 	shift
-	lab exec -t "${limit_s:-60}" "$node" holdfast-setup "$@"
+	lab exec -t $((${limit_s:-60} * patience)) "$node" holdfast-setup "$@"
 }
 
 # What was in the kernel logs before this test does not count against it.
@@ -139,6 +142,35 @@ no_splat() {
 	grep -vxFf "$work/splat.before" "$work/splat" | grep -q . || return 0
 	cat "$work/splat"
 	return 1
+}
+
+# A debug kernel's kmemleak, with the module still there (its names resolve) and
+# after it went (nothing that it allocated may be left). What is new is told
+# at the second look, and nothing that is younger than five seconds.
+no_leak() {
+	local node bad=0
+	for node in $nodes; do
+		settle "$node" >/dev/null 2>&1
+		is_on "$node" || continue
+		limit_s=120 on "$node" '[ -e /sys/kernel/debug/kmemleak ] || exit 0
+			look() {
+				echo scan >/sys/kernel/debug/kmemleak
+				sleep 6
+				echo scan >/sys/kernel/debug/kmemleak
+				cat /sys/kernel/debug/kmemleak | head -c 20000
+				echo clear >/sys/kernel/debug/kmemleak
+			}
+			grep "debug_locks: *0" /proc/lockdep_stats
+			grep "^holdfast " /proc/modules | grep . >/tmp/module
+			look; '"$unload_line"'; look' >"$work/leaks" 2>&1
+		if grep -q . "$work/leaks" || is_loaded "$node"; then
+			echo "$node:"
+			cat "$work/leaks"
+			on "$node" cat /tmp/module
+			bad=1
+		fi
+	done
+	return $bad
 }
 
 cleanup() {
@@ -159,7 +191,7 @@ begin() {
 	local limit=$1 count=$2 i
 	if [ -z "${HOLDFAST_IN_TIME:-}" ]; then
 		rm -rf "$work"
-		HOLDFAST_IN_TIME=1 exec timeout --kill-after=30 "$limit" "$0"
+		HOLDFAST_IN_TIME=1 exec timeout --kill-after=30 $((limit * patience)) "$0"
 	fi
 	limit_all=$limit nodes=""
 	for i in $(seq "$count"); do
@@ -186,18 +218,25 @@ power_on() { lab on "$1" || lab on "$1"; }
 
 is_on() { lab status | grep -qE "^$1 +on"; }
 
-# A node with nothing of an earlier test: module not loaded, disks as they are.
-fresh() {
+# What a test did to the node's machine is undone, and nobody is at its disk.
+settle() {
 	local node=$1
 	lab resume "$node" >/dev/null 2>&1
 	lab disk "$node" data1 ok >/dev/null 2>&1
 	lab disk "$node" meta1 ok >/dev/null 2>&1
-	if ! is_on "$node"; then
-		power_on "$node" >/dev/null || return 1
-	fi
+	is_on "$node" || return 0
 	on "$node" 'for p in holdfast-setup hfio fio hfgarbage; do killall -q -9 $p; done
 		# what a dd to a disk that was not there left
 		for f in /dev/vd[0-9]*; do [ -f "$f" ] && rm "$f"; done; true'
+}
+
+# A node with nothing of an earlier test: module not loaded, disks as they are.
+fresh() {
+	local node=$1
+	settle "$node"
+	if ! is_on "$node"; then
+		power_on "$node" >/dev/null || return 1
+	fi
 	if limit_s=30 unload "$node" >/dev/null 2>&1; then
 		on "$node" 'DM_DISABLE_UDEV=1 dmsetup remove_all >/dev/null 2>&1; true'
 		return 0
@@ -206,13 +245,15 @@ fresh() {
 	lab cut "$node" >/dev/null && power_on "$node" >/dev/null
 }
 
-unload() {
-	on "$1" '[ ! -d /sys/module/holdfast ] && exit 0
-		for v in $(holdfast-setup show --json | grep -o "\"volume\": \"[^\"]*\"" | cut -d\" -f4); do
-			holdfast-setup del $v --force
-		done
-		rmmod holdfast'
-}
+unload_line='if [ -d /sys/module/holdfast ]; then
+	for v in $(holdfast-setup show --json | grep -o "\"volume\": \"[^\"]*\"" | cut -d\" -f4); do
+		holdfast-setup del $v --force
+	done
+	rmmod holdfast
+fi'
+unload() { on "$1" "$unload_line"; }
+
+is_loaded() { on "$1" '[ -d /sys/module/holdfast ]'; }
 
 # tool NODE NAME: one of the programs of selftests/tools into the guest
 tool() {
@@ -246,7 +287,7 @@ get() { hs "$1" get $vol "$2"; }		# get NODE PATH
 wait_for() {					# wait_for NODE CONDITION…
 	local node=$1
 	shift
-	hs "$node" wait $vol "$@" --timeout "${wait_s:-30}"
+	hs "$node" wait $vol "$@" --timeout $((${wait_s:-30} * patience))
 }
 
 declare -A places=()				# of slots that are not on their own node
@@ -314,9 +355,9 @@ link() {
 	local primary=$1 slot=$2 replica term
 	replica=$(place "$slot")
 	term=$(get "$primary" conf.term) || return 1
-	hs "$replica" listen $vol --slot "$slot" --term "$term" --port $port --timeout 20 \
+	hs "$replica" listen $vol --slot "$slot" --term "$term" --port $port --timeout $((20 * patience)) \
 		--background >/dev/null &&
-		hs "$primary" connect $vol --slot "$slot" --term "$term" --timeout 10 \
+		hs "$primary" connect $vol --slot "$slot" --term "$term" --timeout $((10 * patience)) \
 			--to "10.77.0.$(node_id "$replica"):$port" >/dev/null
 }
 
@@ -408,7 +449,7 @@ background() {
 
 # wait_until SECONDS CMD…: polls what has no event on this side
 wait_until() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * patience))
 	shift
 	until "$@"; do
 		[ $SECONDS -lt $end ] || return 1
