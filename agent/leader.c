@@ -129,6 +129,10 @@ void leader_look(struct agent *agent)
 	heartbeat_facts(agent->heartbeat, &own, &facts);
 	rebuilds_watch(agent->rebuilds, agent->fsm, &facts);
 	hand_over(agent, &facts);
+	if (log_raft_hands_over(agent->log)) {
+		node_report_clear(&own);
+		return;		/* its end brings us back */
+	}
 	if (!agent->leader_in_flight || loop_now_ms() >= agent->leader_wait_until_ms) {
 		node_plan_input(agent, &in, random);
 		plan_cluster(agent->fsm, &facts, &agent->memory, &in, &list);

@@ -437,11 +437,16 @@ static struct proposal *proposal_new(struct log_raft *lr, log_raft_done_cb done,
 	return p;
 }
 
+/*
+ * Not after 0 ms: libuv 1.44 runs such a timer in the round that it was started
+ * in. Who proposes again when it has failed would keep the loop from ever
+ * looking at a socket, and closed proposals from being freed.
+ */
 static void proposal_fail_soon(struct proposal *p, int error)
 {
 	p->error = error;
 	p->apply.index = 0;
-	uv_timer_start(&p->fail_timer, proposal_fail_cb, 0, 0);
+	uv_timer_start(&p->fail_timer, proposal_fail_cb, 1, 0);
 }
 
 void log_raft_propose(struct log_raft *lr, json_t *command, log_raft_done_cb done, void *data)
@@ -518,6 +523,11 @@ static void transfer_done(struct raft_transfer *req)
 
 	lr->transfer_pending = false;
 	lr->ops->kick(lr->data);
+}
+
+bool log_raft_hands_over(const struct log_raft *lr)
+{
+	return lr->transfer_pending;
 }
 
 void log_raft_transfer(struct log_raft *lr, uint32_t id)

@@ -79,6 +79,9 @@ void log_raft_barrier(struct log_raft *lr, log_raft_done_cb done, void *data);
 /* Leader only: asks member @id, a voter, to lead instead. Nothing if that is under way. */
 void log_raft_transfer(struct log_raft *lr, uint32_t id);
 
+/* That is under way: until it ended, one way or the other, no proposal is accepted. */
+bool log_raft_hands_over(const struct log_raft *lr);
+
 /* Leader only, level-triggered: takes at most one step towards @members. */
 void log_raft_manage(struct log_raft *lr, const struct log_raft_member *members, size_t nr);
 
