@@ -219,22 +219,27 @@ static void write_record(struct sim *sim, struct mvol *mv, bool trim)
 	ev->a[1] = sequence;
 }
 
+/*
+ * True if there was a slot to mark for, as in the module, also when its bit was
+ * set already: it need not be durable yet. A write that finds no room in the log
+ * sets the bit before it is registered, and comes again.
+ */
 static bool mark(struct sim *sim, struct mvol *mv, u8 missing, u32 block)
 {
 	int own = slot_nr(sim, mv);
-	bool changed = false;
+	bool marked = false;
 	int i;
 
 	missing |= hf_conf_missing_mask(&mv->conf);
 	if (sim_mutant(sim, MUTANT_NO_MARKS))
 		missing = 0;
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
-		if (!(missing & 1 << i) || i == own || mv->slot.bits[i] & 1u << block)
+		if (!(missing & 1 << i) || i == own)
 			continue;
 		mv->slot.bits[i] |= 1u << block;
-		changed = true;
+		marked = true;
 	}
-	return changed;
+	return marked;
 }
 
 static void start_write(struct sim *sim, struct mvol *mv, struct swrite *w)
