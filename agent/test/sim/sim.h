@@ -161,6 +161,7 @@ struct swrite {
 	bool	submitted;
 	bool	logged;		/* registered in the log */
 	bool	full;		/* waits for room in the log */
+	bool	marks;		/* it set a dirty bit */
 	bool	copy;
 	bool	fua;
 	u8	missing;

@@ -219,27 +219,22 @@ static void write_record(struct sim *sim, struct mvol *mv, bool trim)
 	ev->a[1] = sequence;
 }
 
-/*
- * True if there was a slot to mark for, as in the module, also when its bit was
- * set already: it need not be durable yet. A write that finds no room in the log
- * sets the bit before it is registered, and comes again.
- */
 static bool mark(struct sim *sim, struct mvol *mv, u8 missing, u32 block)
 {
 	int own = slot_nr(sim, mv);
-	bool marked = false;
+	bool changed = false;
 	int i;
 
 	missing |= hf_conf_missing_mask(&mv->conf);
 	if (sim_mutant(sim, MUTANT_NO_MARKS))
 		missing = 0;
 	for (i = 0; i < HF_MAX_SLOTS; i++) {
-		if (!(missing & 1 << i) || i == own)
+		if (!(missing & 1 << i) || i == own || mv->slot.bits[i] & 1u << block)
 			continue;
 		mv->slot.bits[i] |= 1u << block;
-		marked = true;
+		changed = true;
 	}
-	return marked;
+	return changed;
 }
 
 static void start_write(struct sim *sim, struct mvol *mv, struct swrite *w)
@@ -250,7 +245,9 @@ static void start_write(struct sim *sim, struct mvol *mv, struct swrite *w)
 
 	w->full = false;
 	if (!w->copy) {
-		marks = mark(sim, mv, w->missing, w->block);
+		/* One that found no room had its bits set then, and none changes now. */
+		w->marks |= mark(sim, mv, w->missing, w->block);
+		marks = w->marks;
 		if (sim_mutant(sim, MUTANT_MARKS_VOLATILE))
 			marks = false;
 		answer = hf_al_begin_write(&mv->slot.al, w->block / 2, w->block / 2,
